@@ -1,0 +1,200 @@
+//! From the upstream's answer to ours: refusals become errors, streams are relayed, whole JSON
+//! answers are read and put right.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::error::{self, GatewayError};
+use super::headers;
+use super::route::Route;
+use super::serve::Exchange;
+use crate::relay::answer::{self, AnswerFault};
+use crate::relay::body::{Collected, RelayBody, RelayLimits, Relayed, Tap, collect};
+use crate::relay::chat_stream::ChatStream;
+use crate::relay::restream;
+use crate::relay::settle::Outcome;
+use crate::relay::usage::Usage;
+use crate::upstream::refusal::Refusal;
+use crate::upstream::Answer;
+use crate::wire::json::Object;
+
+/// A whole answer beyond this is passed on as it comes, unread (bytes; ours: the largest real ones,
+/// 64 embeddings of 4,096 numbers, are about 3 MB).
+pub(super) const MOST_WHOLE: usize = 32 * 1024 * 1024;
+
+/// What the request has asked for.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    /// Usage in the stream.
+    pub(super) is_usage_asked: bool,
+    /// The whole answer is to be streamed.
+    pub(super) is_restreamed: bool,
+    /// Edits made to the request.
+    pub(super) edits: Vec<&'static str>,
+}
+
+/// An answer ready to go, but for the headers that all have.
+pub(super) struct Answered {
+    status: StatusCode,
+    headers: HeaderMap,
+    edits: Vec<&'static str>,
+    content: Content,
+}
+
+enum Content {
+    Whole(Bytes, Usage),
+    Relayed(Incoming, Bytes, Tap),
+}
+
+impl Answered {
+    /// A whole JSON answer made by the gateway.
+    pub(super) fn json(headers: HeaderMap, bytes: Bytes, usage: Usage, edits: Vec<&'static str>) -> Self {
+        let mut answered = Self { status: StatusCode::OK, headers, edits, content: Content::Whole(bytes, usage) };
+        answered.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        answered
+    }
+}
+
+/// Reads an answer as far as it must be read before its head can be passed on.
+pub(super) async fn read(exchange: &mut Exchange, answer: Answer, expected: Expected) -> Result<Answered, GatewayError> {
+    let answer = accepted(exchange, answer).await?;
+    let (parts, body) = answer.response.into_parts();
+    let route = exchange.target.route;
+    let headers = headers::answer_headers(&parts.headers);
+    let mut answered = Answered { status: parts.status, headers, edits: expected.edits, content: Content::Whole(Bytes::new(), Usage::default()) };
+    if let Some(encoding) = parts.headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
+        if !exchange.accepts_compressed {
+            return Err(AnswerFault::Compressed(headers::text(encoding).unwrap_or("?").to_owned()).into());
+        }
+        answered.content = Content::Relayed(body, Bytes::new(), Tap::Opaque);
+    } else if headers::is_event_stream(&parts.headers) {
+        answered.stream(route, body, expected.is_usage_asked);
+    } else if !route.answers_json() || is_plain_transcript(route, &parts.headers) {
+        answered.content = Content::Relayed(body, Bytes::new(), Tap::Opaque);
+    } else {
+        let limits = relay_limits(exchange);
+        match collect(body, MOST_WHOLE, limits).await? {
+            Collected::TooLong(prefix, rest) => answered.content = Content::Relayed(rest, prefix, Tap::Opaque),
+            Collected::Whole(bytes) => answered.whole(exchange, bytes, expected.is_restreamed, expected.is_usage_asked)?,
+        }
+    }
+    Ok(answered)
+}
+
+/// The answer, unless it is a refusal or a redirect.
+pub(super) async fn accepted(exchange: &Exchange, answer: Answer) -> Result<Answer, GatewayError> {
+    let status = answer.response.status();
+    if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
+        return Err(GatewayError::Redirect(status.as_u16()));
+    }
+    if !status.is_client_error() && !status.is_server_error() {
+        return Ok(answer);
+    }
+    let lease = answer.lease.clone();
+    let body = answer.read_refusal(exchange.snapshot.settings.idle_timeout).await;
+    let mut refusal = Refusal::read(status.as_u16(), &body);
+    refusal.text = lease.account().mask(&refusal.text);
+    Err(GatewayError::Refused(refusal, exchange.settlement.model.clone()))
+}
+
+impl Answered {
+    fn stream(&mut self, route: Route, body: Incoming, is_usage_asked: bool) {
+        let tap = if route.is_chat() {
+            self.edits.push("usage-once");
+            Tap::Chat(Box::new(ChatStream::new(is_usage_asked)))
+        } else {
+            Tap::Events(Box::default())
+        };
+        self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        self.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+        self.content = Content::Relayed(body, Bytes::new(), tap);
+    }
+
+    fn whole(&mut self, exchange: &Exchange, bytes: Bytes, is_restreamed: bool, is_usage_asked: bool) -> Result<(), GatewayError> {
+        let route = exchange.target.route;
+        let read = answer::read(bytes, route.is_chat())?;
+        check_transcript(exchange, &read.bytes)?;
+        self.edits.extend(read.edits);
+        let mut bytes = read.bytes;
+        if let Some(events) = is_restreamed.then(|| restream::events(&bytes, is_usage_asked)).flatten() {
+            self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            bytes = events;
+        }
+        self.content = Content::Whole(bytes, read.usage);
+        Ok(())
+    }
+}
+
+/// Transcripts may be asked for as plain text; a page of HTML is none.
+fn is_plain_transcript(route: Route, headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(headers::text).unwrap_or_default();
+    route == Route::Transcriptions && !headers::may_be_json(headers) && !kind.contains("html")
+}
+
+/// An empty text right after a 429 of the same model is a refusal in disguise
+/// (siliconflow-api.md, section 10).
+fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayError> {
+    if exchange.target.route != Route::Transcriptions {
+        return Ok(());
+    }
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let is_empty = Object::parse(text).is_ok_and(|answer| answer.string("text").is_some_and(|text| text.is_empty()));
+    let models = &exchange.snapshot.upstream.models;
+    if is_empty && models.was_throttled(&exchange.settlement.model, Instant::now()) {
+        return Err(GatewayError::ThrottledTranscript);
+    }
+    Ok(())
+}
+
+/// The limits on an answer's body.
+pub(super) fn relay_limits(exchange: &Exchange) -> RelayLimits {
+    let settings = &exchange.snapshot.settings;
+    RelayLimits { idle: settings.idle_timeout, deadline: exchange.settlement.started() + settings.total_timeout }
+}
+
+/// Step 10: the response, its body carrying the settlement.
+pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
+    let limits = relay_limits(&exchange);
+    let route = exchange.target.route;
+    let mut settlement = exchange.settlement;
+    settlement.status = answered.status.as_u16();
+    let mut headers = answered.headers;
+    own_headers(&mut headers, &settlement.model, &answered.edits);
+    let body = match answered.content {
+        Content::Whole(bytes, usage) => {
+            settlement.usage = usage;
+            if bytes.is_empty() {
+                settlement.outcome = Outcome::Complete;
+            }
+            RelayBody::Whole(bytes, Some(Box::new(settlement)))
+        }
+        Content::Relayed(body, prefix, tap) => {
+            let event = (!matches!(tap, Tap::Opaque)).then_some(match route.is_anthropic() {
+                true => error::anthropic_error_event as crate::relay::body::ErrorEvent,
+                false => error::error_event,
+            });
+            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event).with_prefix(prefix)))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = answered.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {
+    if !model.is_empty()
+        && let Ok(value) = HeaderValue::from_str(model)
+    {
+        headers.insert(headers::MODEL, value);
+    }
+    if !edits.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&edits.join(", "))
+    {
+        headers.insert(headers::EDITS, value);
+    }
+}
+

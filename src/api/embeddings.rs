@@ -1,0 +1,160 @@
+//! Embedding batches that are larger than the upstream takes: split, run a few at a time, joined in
+//! order as one answer. Callers send up to 1,000 inputs at once (clients.md, finding 11).
+
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use http::{HeaderMap, Method};
+
+use super::answers::{self, Answered, MOST_WHOLE};
+use super::error::GatewayError;
+use super::head::RequestHead;
+use super::headers;
+use super::route::Route;
+use super::serve::Exchange;
+use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
+use crate::relay::answer::{self, AnswerFault};
+use crate::relay::body::{Collected, collect};
+use crate::relay::usage::{self, Tokens, Usage};
+use crate::upstream::refusal::Cause;
+use crate::upstream::{Answer, RequestBody};
+use crate::wire::json::{self, Object};
+
+/// Parts of one batch that are under way at once (ours).
+const PARTS_AT_ONCE: usize = 4;
+
+/// A batch that has to be split.
+#[derive(Debug)]
+pub(super) struct Batch {
+    inputs: usize,
+}
+
+/// The longest input of a request: its index and its length (bytes of JSON).
+pub(super) type Longest = Option<(usize, usize)>;
+
+struct Part {
+    headers: HeaderMap,
+    entries: Vec<String>,
+    model: String,
+    tokens: Tokens,
+    answer: Meta,
+}
+
+struct Meta {
+    attempts: u32,
+    trace_id: Option<String>,
+}
+
+impl Batch {
+    /// The batch in a request, if it has too many inputs for one call.
+    pub(super) fn of(route: Route, head: &RequestHead<'_>) -> Option<Self> {
+        let inputs = inputs(route, head)?.len();
+        (inputs > MAX_EMBEDDING_BATCH).then_some(Self { inputs })
+    }
+
+    /// Runs the parts of `body` (already rewritten) and joins their answers.
+    pub(super) async fn run(self, exchange: &mut Exchange, body: Bytes, edits: Vec<&'static str>) -> Result<Answered, GatewayError> {
+        let bodies = parts(&body).ok_or(AnswerFault::NotJson)?;
+        let calls = stream::iter(bodies.into_iter().enumerate().map(|(number, body)| part(exchange, number, body)));
+        let parts: Vec<Part> = calls.buffered(PARTS_AT_ONCE).try_collect().await?;
+        exchange.settlement.attempts = parts.iter().map(|part| part.answer.attempts).sum();
+        exchange.settlement.trace_id = parts.first().and_then(|part| part.answer.trace_id.clone());
+        let tokens = parts.iter().fold(Tokens::default(), |sum, part| sum.plus(part.tokens));
+        let joined = join(&parts, tokens, self.inputs)?;
+        let headers = parts.into_iter().next().map(|part| part.headers).unwrap_or_default();
+        let edits = edits.into_iter().chain(["batch-split"]).collect();
+        Ok(Answered::json(headers, joined, Usage::exact(tokens), edits))
+    }
+}
+
+/// The inputs, when there is an array of them: an array of numbers is one input of token ids.
+fn inputs<'a>(route: Route, head: &RequestHead<'a>) -> Option<Vec<&'a str>> {
+    let value = head.object.get("input").filter(|_| route == Route::Embeddings)?.value;
+    let elements = json::elements(value)?;
+    let is_many = elements.first().is_some_and(|first| !first.starts_with(|digit: char| digit.is_ascii_digit()));
+    is_many.then_some(elements)
+}
+
+/// The request's body once for each part, with that part's inputs and nothing else changed.
+fn parts(body: &Bytes) -> Option<Vec<Bytes>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let object = Object::parse(text).ok()?;
+    let input = object.get("input")?;
+    let elements = json::elements(input.value)?;
+    let (before, after) = (&text[..input.span.start], &text[input.span.end..]);
+    let part = |chunk: &[&str]| Bytes::from(format!("{before}[{}]{after}", chunk.join(",")));
+    Some(elements.chunks(MAX_EMBEDDING_BATCH).map(part).collect())
+}
+
+async fn part(exchange: &Exchange, number: usize, body: Bytes) -> Result<Part, GatewayError> {
+    let longest = RequestHead::parse(&body).ok().and_then(|head| longest_input(Route::Embeddings, &head));
+    let first = number * MAX_EMBEDDING_BATCH;
+    let longest = longest.map(|(index, length)| (index + first, length));
+    let called = exchange.call_path(Method::POST, &exchange.target.path, RequestBody::Full(body)).await?;
+    let part = read_part(exchange, called, first).await;
+    part.map_err(|error| name_long_input(error, longest))
+}
+
+async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<Part, GatewayError> {
+    let attempts = called.attempts;
+    let called = answers::accepted(exchange, called).await?;
+    let (parts, body) = called.response.into_parts();
+    let bytes = match collect(body, MOST_WHOLE, answers::relay_limits(exchange)).await? {
+        Collected::Whole(bytes) => answer::read(bytes, false)?.bytes,
+        Collected::TooLong(..) => return Err(AnswerFault::NotJson.into()),
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| AnswerFault::NotJson)?;
+    let object = Object::parse(text).map_err(|_| AnswerFault::NotJson)?;
+    let data = object.get("data").and_then(|data| json::elements(data.value)).ok_or(AnswerFault::NotJson)?;
+    let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(str::to_owned);
+    Ok(Part {
+        headers: headers::answer_headers(&parts.headers),
+        entries: data.into_iter().map(|entry| renumbered(entry, first)).collect(),
+        model: object.get("model").map_or("null", |model| model.value).to_owned(),
+        tokens: usage::of_answer(text).tokens,
+        answer: Meta { attempts, trace_id },
+    })
+}
+
+/// An entry with its index in the whole batch; the rest of its text as it was.
+fn renumbered(entry: &str, first: usize) -> String {
+    let index = Object::parse(entry).ok().and_then(|object| {
+        let member = object.get("index")?;
+        Some((member.span.clone(), member.value.parse::<usize>().ok()?))
+    });
+    match index {
+        Some((span, index)) => format!("{}{}{}", &entry[..span.start], index + first, &entry[span.end..]),
+        None => entry.to_owned(),
+    }
+}
+
+fn join(parts: &[Part], tokens: Tokens, inputs: usize) -> Result<Bytes, GatewayError> {
+    let entries: Vec<&str> = parts.iter().flat_map(|part| &part.entries).map(String::as_str).collect();
+    if entries.len() != inputs {
+        return Err(AnswerFault::NotJson.into());
+    }
+    let model = parts.first().map_or("null", |part| &part.model);
+    let usage = usage::embedding_object(tokens);
+    Ok(Bytes::from(format!("{{\"object\":\"list\",\"model\":{model},\"data\":[{}],\"usage\":{usage}}}", entries.join(","))))
+}
+
+/// The longest input of an embeddings request.
+pub(super) fn longest_input(route: Route, head: &RequestHead<'_>) -> Longest {
+    let lengths = inputs(route, head)?.into_iter().map(str::len).enumerate();
+    lengths.max_by_key(|(index, length)| (*length, std::cmp::Reverse(*index)))
+}
+
+/// The upstream refuses a whole batch for one over-long input and does not say which
+/// (siliconflow-api.md, section 7); the longest is named, with the limit where it is known.
+pub(super) fn name_long_input(error: GatewayError, longest: Longest) -> GatewayError {
+    match (error, longest) {
+        (GatewayError::Refused(mut refusal, model), Some((index, length)))
+            if matches!(refusal.cause, Cause::Parameter | Cause::ContextTooLong) =>
+        {
+            let limit = quirks::max_embedding_tokens(&model);
+            let limit = limit.map(|limit| format!("; {model} takes {limit} tokens")).unwrap_or_default();
+            refusal.text = format!("{} (the longest input is input[{index}], {length} bytes{limit})", refusal.text);
+            GatewayError::Refused(refusal, model)
+        }
+        (error, _) => error,
+    }
+}

@@ -1,0 +1,123 @@
+//! Which headers cross the gateway, both ways. Lists of what may pass, never of what may not: a
+//! header nobody thought of must not carry a credential or a user's name to the other side
+//! (clients.md, finding 12).
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Request headers that go upstream. `x-trace-id` and `traceparent` are documented there
+/// (siliconflow-api.md, section 1); it tells agents apart by their user agent.
+const REQUEST: &[&str] = &[
+    "accept",
+    "anthropic-beta",
+    "anthropic-version",
+    "content-type",
+    "idempotency-key",
+    "range",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-trace-id",
+];
+
+/// Answer headers that come back. `content-length` is not among them: the body's own length counts.
+const ANSWER: &[&str] = &[
+    "accept-ranges",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "x-siliconcloud-trace-id",
+];
+
+/// The upstream's id of a request; its support asks for it.
+pub(super) const TRACE_ID: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
+/// Our id of a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The model that was really called.
+pub(super) const MODEL: HeaderName = HeaderName::from_static("x-flowgate-model");
+/// What the gateway changed in request and answer.
+pub(super) const EDITS: HeaderName = HeaderName::from_static("x-flowgate-edits");
+
+/// The headers of an upstream call: those of the caller that may pass, and what `extra` allows.
+pub(super) fn upstream_headers(caller: &HeaderMap, extra: &[HeaderName]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    for (name, value) in caller {
+        if REQUEST.contains(&name.as_str()) || extra.contains(name) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// The headers of an answer: those of the upstream that may pass.
+pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    for (name, value) in upstream {
+        if ANSWER.contains(&name.as_str()) {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
+/// The credential a caller sent, from any of the places where clients put it (finding 12).
+pub(super) fn credential(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(text).map(strip_scheme);
+    let bearer = bearer.filter(|credential| !credential.is_empty());
+    bearer.or_else(|| ["x-api-key", "api-key"].into_iter().find_map(|name| headers.get(name).and_then(text)))
+}
+
+/// A header's value as text.
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
+}
+
+fn strip_scheme(value: &str) -> &str {
+    match value.split_at_checked(7) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim(),
+        _ => value.trim(),
+    }
+}
+
+/// Whether an answer is a stream of events.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(text)
+        .is_some_and(|kind| kind.trim_start().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")))
+}
+
+/// Whether an answer says that it is JSON, or says nothing.
+pub(super) fn may_be_json(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).and_then(text).is_none_or(|kind| kind.contains("json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn credentials_from_three_places() {
+        for (name, value) in [("authorization", "Bearer sk-1"), ("authorization", "bearer  sk-1 "), ("authorization", "sk-1"), ("x-api-key", "sk-1"), ("api-key", "sk-1")] {
+            assert_eq!(credential(&with(name, value)), Some("sk-1"), "{name}: {value}");
+        }
+        assert_eq!(credential(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn nothing_personal_goes_upstream() {
+        for name in ["authorization", "x-api-key", "api-key", "cookie", "x-forwarded-for", "x-openwebui-user-email", "accept-encoding", "host", "connection"] {
+            assert!(upstream_headers(&with(name, "secret"), &[]).is_empty(), "{name}");
+        }
+        assert_eq!(upstream_headers(&with("traceparent", "00-1"), &[]).len(), 1);
+        assert!(answer_headers(&with("set-cookie", "x")).is_empty());
+    }
+}

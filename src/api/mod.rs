@@ -1,0 +1,20 @@
+//! The OpenAI face of the gateway: from a request's head to the body of its answer.
+//!
+//! One path for every request, in the steps of ARCHITECTURE.md: authenticate, read body, read head,
+//! resolve model, rewrite, call, relay, settle. Start with [`Gateway::serve`]. This room knows
+//! tenants, models, the upstream and the relay; it knows no socket, no file and no environment.
+
+pub mod answers;
+pub mod body;
+pub mod rewrite;
+mod embeddings;
+pub mod error;
+pub mod head;
+mod headers;
+mod models;
+mod request_id;
+pub mod route;
+mod serve;
+mod upload;
+
+pub use serve::{ApiSettings, Gateway, Snapshot};

@@ -1,0 +1,333 @@
+//! One request from its head to its answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
+use hyper::body::{Body, Incoming};
+use tracing::error;
+
+use super::answers::{self, Expected};
+use super::body::{self, BodyLimits, Room};
+use super::error::GatewayError;
+use super::head::RequestHead;
+use super::headers;
+use super::rewrite::Rewrite;
+use super::route::{BodyKind, Route, Target};
+use super::upload::{FormModel, Upload};
+use super::{embeddings, models, request_id};
+use crate::catalog::alias::Aliases;
+use crate::catalog::{ResolvedModel, quirks};
+use crate::relay::body::RelayBody;
+use crate::relay::settle::{Outcome, Settlement};
+use crate::relay::usage::Usage;
+use crate::telemetry::metrics::Metrics;
+use crate::tenant::{Tenant, Tenants};
+use crate::upstream::{Answer, Call, RequestBody, Upstream};
+use crate::wire::multipart::{self, FormTap};
+
+/// What the operator decides about requests and their answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Limits on a body that is read whole.
+    pub body: BodyLimits,
+    /// Most bytes of a streamed upload.
+    pub most_upload_bytes: u64,
+    /// Limit for the head of an answer.
+    pub first_byte_timeout: Duration,
+    /// Longest silence within an answer.
+    pub idle_timeout: Duration,
+    /// Limit for a whole answer.
+    pub total_timeout: Duration,
+    /// How often a refused request may be tried again before its first byte.
+    pub retries: u32,
+    /// Request headers that go upstream besides the usual ones.
+    pub forward_headers: Vec<HeaderName>,
+    /// Whether paths that the gateway does not know are passed on.
+    pub passes_unknown_paths: bool,
+}
+
+/// Everything a request looks at, replaced as a whole on reload.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Virtual keys.
+    pub tenants: Tenants,
+    /// Our names for models.
+    pub aliases: Arc<Aliases>,
+    /// SiliconFlow.
+    pub upstream: Arc<Upstream>,
+    /// Limits and switches.
+    pub settings: ApiSettings,
+}
+
+/// The data plane's one service.
+#[derive(Debug)]
+pub struct Gateway {
+    snapshot: ArcSwap<Snapshot>,
+    metrics: Arc<Metrics>,
+    room: Room,
+}
+
+/// One request on its way.
+pub(super) struct Exchange {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) target: Target,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) settlement: Settlement,
+    pub(super) accepts_compressed: bool,
+    method: Method,
+    upstream_headers: HeaderMap,
+}
+
+impl Gateway {
+    /// A gateway that serves `snapshot`; all bodies together may take `room` bytes.
+    pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, room: u64) -> Self {
+        let room = Room::new(room, metrics.held_bytes.clone());
+        Self { snapshot: ArcSwap::from_pointee(snapshot), metrics, room }
+    }
+
+    /// Requests that begin from now on see `snapshot`; those under way keep theirs.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// What new requests see now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Where it counts.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Answers one request. Never fails: every failure is an error object. Dropping the future
+    /// abandons the request, closes its upstream call and settles it.
+    pub async fn serve(&self, request: Request<Incoming>) -> Response<RelayBody> {
+        match AssertUnwindSafe(self.serve_unguarded(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_panic) => {
+                self.metrics.panics.inc();
+                error!("a request panicked; this is a mistake of the gateway, please report it");
+                GatewayError::Panic.response(false, "")
+            }
+        }
+    }
+
+    /// Refuses a request before looking at it.
+    pub fn refuse(&self, error: &GatewayError) -> Response<RelayBody> {
+        self.metrics.refused(error.view().label);
+        let id = request_id::fresh();
+        with_request_id(error.response(false, &id), &id)
+    }
+
+    async fn serve_unguarded(&self, request: Request<Incoming>) -> Response<RelayBody> {
+        let id = request_id::fresh();
+        let (parts, body) = request.into_parts();
+        self.count_client_retry(&parts.headers);
+        let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
+            Ok(target) => target,
+            Err(error) => return self.end_refused(Settlement::begin(&self.metrics, Route::Other.label(), id), &error.into(), false),
+        };
+        let is_anthropic = target.route.is_anthropic();
+        let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
+        let mut exchange = match self.authenticate(&parts, target, settlement) {
+            Ok(exchange) => exchange,
+            Err((settlement, error)) => return self.end_refused(settlement, &error, is_anthropic),
+        };
+        match self.run(&mut exchange, &parts, body).await {
+            Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
+            Err(error) => {
+                let trace_id = exchange.settlement.trace_id.clone();
+                let response = self.end_refused(exchange.settlement, &error, is_anthropic);
+                with_trace_id(response, trace_id)
+            }
+        }
+    }
+
+    fn count_client_retry(&self, headers: &HeaderMap) {
+        if headers.get("x-stainless-retry-count").is_some_and(|count| count != "0") {
+            self.metrics.client_retry();
+        }
+    }
+
+    /// Step 1: who calls. What is refused is settled by the caller.
+    #[expect(clippy::result_large_err, reason = "the settlement must survive a refusal to be settled")]
+    fn authenticate(
+        &self,
+        parts: &request::Parts,
+        target: Target,
+        mut settlement: Settlement,
+    ) -> Result<Exchange, (Settlement, GatewayError)> {
+        let snapshot = self.snapshot.load_full();
+        let tenant = match snapshot.tenants.authenticate(headers::credential(&parts.headers), SystemTime::now()) {
+            Ok(tenant) => tenant,
+            Err(error) => return Err((settlement, error.into())),
+        };
+        settlement.key = tenant.name.clone();
+        if tenant.models.is_some() && !target.route.shows_its_model() {
+            return Err((settlement, GatewayError::Endpoint(target.route.label())));
+        }
+        if target.route == Route::Other && !snapshot.settings.passes_unknown_paths {
+            return Err((settlement, GatewayError::UnknownPath(target.path)));
+        }
+        Ok(Exchange {
+            method: parts.method.clone(),
+            upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
+            accepts_compressed: parts.headers.contains_key(header::ACCEPT_ENCODING),
+            snapshot,
+            target,
+            tenant,
+            settlement,
+        })
+    }
+
+    async fn run(&self, exchange: &mut Exchange, parts: &request::Parts, body: Incoming) -> Result<answers::Answered, GatewayError> {
+        match exchange.target.route.body_kind() {
+            BodyKind::Json => self.json(exchange, body).await,
+            BodyKind::Form => match multipart_boundary(&parts.headers) {
+                Some(boundary) => exchange.upload(body, Some(&boundary)).await,
+                None => self.json(exchange, body).await,
+            },
+            BodyKind::Streamed => exchange.upload(body, None).await,
+            BodyKind::Nothing => models::answer(exchange).await,
+        }
+    }
+
+    /// Steps 2 to 11 for a JSON body: read body, read head, resolve model, rewrite, call, relay.
+    async fn json(&self, exchange: &mut Exchange, body: Incoming) -> Result<answers::Answered, GatewayError> {
+        let held = body::read(body, exchange.snapshot.settings.body, &self.room).await?;
+        if held.bytes.is_empty() && !exchange.target.route.needs_model() {
+            let answer = exchange.call(RequestBody::Full(Bytes::new())).await?;
+            return answers::read(exchange, answer, Expected::default()).await;
+        }
+        let head = RequestHead::parse(&held.bytes)?;
+        if exchange.target.route.needs_model() {
+            head.require_model()?;
+        }
+        let model = exchange.resolve(&head.model)?;
+        let mut rewrite = Rewrite::plan(exchange.target.route, &head, &model);
+        exchange.settlement.model = model.id;
+        if let Some(batch) = embeddings::Batch::of(exchange.target.route, &head) {
+            let rewritten = rewrite.apply(&held.bytes);
+            return batch.run(exchange, rewritten, rewrite.names).await;
+        }
+        let expected = Expected {
+            is_usage_asked: head.is_usage_asked(),
+            is_restreamed: rewrite.is_restreamed,
+            edits: std::mem::take(&mut rewrite.names),
+        };
+        let longest = embeddings::longest_input(exchange.target.route, &head);
+        let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes))).await?;
+        let answered = answers::read(exchange, answer, expected).await;
+        answered.map_err(|error| embeddings::name_long_input(error, longest))
+    }
+
+    fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, is_anthropic: bool) -> Response<RelayBody> {
+        let view = error.view();
+        settlement.status = view.status.as_u16();
+        settlement.outcome = Outcome::Refused;
+        settlement.usage = Usage::nothing();
+        if error.is_upstreams() {
+            self.metrics.upstream_error(view.label);
+        } else {
+            self.metrics.refused(view.label);
+        }
+        let response = error.response(is_anthropic, &settlement.request_id);
+        with_request_id(response, &settlement.request_id)
+    }
+}
+
+impl Exchange {
+    /// Step 4: which model this is, if the key may use it.
+    pub(super) fn resolve(&self, asked: &str) -> Result<ResolvedModel, GatewayError> {
+        let model = self.snapshot.aliases.resolve(asked);
+        if !asked.is_empty() && !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
+            return Err(GatewayError::Model(asked.to_owned()));
+        }
+        Ok(model)
+    }
+
+    /// Steps 7 to 9: choose key, send, wait for the head of the answer.
+    pub(super) async fn call(&mut self, body: RequestBody) -> Result<Answer, GatewayError> {
+        let path = self.target.path.clone();
+        let answer = self.call_path(self.method.clone(), &path, body).await?;
+        self.note(&answer);
+        Ok(answer)
+    }
+
+    /// A call of another path than the caller's own.
+    pub(super) async fn call_path(&self, method: Method, path: &str, body: RequestBody) -> Result<Answer, GatewayError> {
+        let settings = &self.snapshot.settings;
+        let call = Call {
+            method,
+            path,
+            headers: self.upstream_headers.clone(),
+            model: &self.settlement.model,
+            first_byte_timeout: settings.first_byte_timeout.min(settings.total_timeout),
+            retries: settings.retries,
+        };
+        Ok(self.snapshot.upstream.call(&call, body).await?)
+    }
+
+    /// Keeps what the settlement needs of an answer's head.
+    pub(super) fn note(&mut self, answer: &Answer) {
+        self.settlement.attempts += answer.attempts;
+        let trace = answer.response.headers().get(headers::TRACE_ID).and_then(headers::text);
+        self.settlement.trace_id = trace.map(str::to_owned);
+    }
+
+    /// A body that is streamed upstream.
+    async fn upload(&mut self, body: Incoming, boundary: Option<&str>) -> Result<answers::Answered, GatewayError> {
+        let limits = self.upload_limits();
+        limits.check_declared(&body)?;
+        let seen = Arc::new(OnceLock::new());
+        let form = boundary.map(|boundary| {
+            let model = FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
+            (FormTap::new(boundary, "model"), model)
+        });
+        let body = if body.is_end_stream() {
+            RequestBody::Full(Bytes::new())
+        } else {
+            RequestBody::Streamed(Box::pin(Upload::new(body, form, limits)))
+        };
+        let answer = self.call(body).await?;
+        if let Some(model) = seen.get() {
+            self.settlement.model.clone_from(model);
+        }
+        answers::read(self, answer, Expected::default()).await
+    }
+
+    fn upload_limits(&self) -> BodyLimits {
+        let settings = &self.snapshot.settings;
+        // A form is a little larger than the file in it.
+        const FORM_MARGIN: u64 = 64 * 1024;
+        let most_bytes = match self.target.route {
+            Route::Transcriptions => quirks::MAX_AUDIO_BYTES + FORM_MARGIN,
+            _ => settings.most_upload_bytes,
+        };
+        BodyLimits { most_bytes, timeout: settings.body.timeout }
+    }
+}
+
+fn multipart_boundary(headers: &HeaderMap) -> Option<String> {
+    headers.get(header::CONTENT_TYPE).and_then(headers::text).and_then(multipart::boundary)
+}
+
+fn with_request_id(mut response: Response<RelayBody>, id: &str) -> Response<RelayBody> {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(headers::REQUEST_ID, value);
+    }
+    response
+}
+
+fn with_trace_id(mut response: Response<RelayBody>, id: Option<String>) -> Response<RelayBody> {
+    if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        response.headers_mut().insert(headers::TRACE_ID, value);
+    }
+    response
+}

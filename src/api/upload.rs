@@ -1,0 +1,120 @@
+//! Uploads on their way upstream: counted, timed, and a form's model name seen to as it passes.
+//! However large the file, a few KiB of it are held.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::body::BodyLimits;
+use crate::catalog::alias::Aliases;
+use crate::tenant::Tenant;
+use crate::upstream::BodyFailure;
+use crate::wire::multipart::FormTap;
+
+/// What decides about the model named in a form, and where it is noted.
+#[derive(Debug, Clone)]
+pub(super) struct FormModel {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) aliases: Arc<Aliases>,
+    /// The model that goes upstream, once it has been seen.
+    pub(super) seen: Arc<OnceLock<String>>,
+}
+
+impl FormModel {
+    fn decide(&self, asked: &str) -> Result<Option<String>, BodyFailure> {
+        let model = self.aliases.resolve(asked);
+        if !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
+            return Err(BodyFailure::Model(asked.to_owned()));
+        }
+        let _already_seen = self.seen.set(model.id.clone());
+        Ok(model.is_renamed.then_some(model.id))
+    }
+}
+
+/// A caller's body, streamed.
+pub(super) struct Upload {
+    incoming: Incoming,
+    form: Option<(FormTap, FormModel)>,
+    limits: BodyLimits,
+    received: u64,
+    started: Instant,
+    timer: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl Upload {
+    /// Streams `incoming`; `form` when it is one.
+    pub(super) fn new(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> Self {
+        let started = Instant::now();
+        let timer = Box::pin(sleep_until(limits.deadline(started, 0)));
+        Self { incoming, form, limits, received: 0, started, timer, is_over: false }
+    }
+
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<BodyFailure> {
+        loop {
+            ready!(self.timer.as_mut().poll(context));
+            let deadline = self.limits.deadline(self.started, self.received);
+            if deadline <= Instant::now() {
+                return Poll::Ready(BodyFailure::Caller("it came too slowly".to_owned()));
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    fn data(&mut self, data: Bytes) -> Result<Bytes, BodyFailure> {
+        self.received += data.len() as u64;
+        if self.received > self.limits.most_bytes {
+            return Err(BodyFailure::TooLarge(self.limits.most_bytes));
+        }
+        match &mut self.form {
+            Some((tap, model)) => tap.push(&data, &mut |asked| model.decide(asked)),
+            None => Ok(data),
+        }
+    }
+
+    fn end(&mut self) -> Option<Result<Frame<Bytes>, BodyFailure>> {
+        self.is_over = true;
+        let last = self.form.as_mut().map(|(tap, _)| tap.finish()).unwrap_or_default();
+        (!last.is_empty()).then(|| Ok(Frame::data(last)))
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = BodyFailure;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
+        while !self.is_over {
+            let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyFailure::Caller(error.to_string())))),
+                Poll::Ready(None) => return Poll::Ready(self.end()),
+                Poll::Pending => return self.poll_timer(context).map(|failure| Some(Err(failure))),
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            match self.data(data) {
+                Ok(out) if out.is_empty() => {}
+                Ok(out) => return Poll::Ready(Some(Ok(Frame::data(out)))),
+                Err(failure) => return Poll::Ready(Some(Err(failure))),
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || (self.form.is_none() && self.incoming.is_end_stream())
+    }
+
+    /// The caller's own length, unless a replaced model name may change it.
+    fn size_hint(&self) -> SizeHint {
+        match &self.form {
+            Some((_, model)) if !model.aliases.is_empty() => SizeHint::default(),
+            _ => self.incoming.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The emulator's other side: what a test reads and sets, as methods and, without a key, as HTTP under `/mock/`.
+//! It must not answer anything SiliconFlow would.
+
+use super::billing::Billed;
+use super::emulator::{Shared, locked};
+use super::fault::injection::Injection;
+use super::fault::names::NAMES;
+use super::quota::limits::Limits;
+use super::record::Received;
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// Counters, records and switches of a running emulator. Cheap to clone; all clones are the same emulator.
+#[derive(Debug, Clone)]
+pub struct MockControl(Shared);
+
+impl MockControl {
+    pub(super) fn of(emulator: Shared) -> Self {
+        Self(emulator)
+    }
+
+    /// What was billed since the start or the last reset. A stream is billed when it is over.
+    #[must_use]
+    pub fn billed(&self) -> Billed {
+        locked(&self.0.billed).clone()
+    }
+
+    /// The last 1,000 requests under `/v1`, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        locked(&self.0.records).all()
+    }
+
+    /// Streams open now.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.0.live.load(Ordering::Relaxed)
+    }
+
+    /// Forgets what was billed, recorded, counted against limits, injected and cached.
+    pub fn reset(&self) {
+        self.0.reset();
+    }
+
+    /// Sets a model's limits from now on, whether or not limits are enforced for others.
+    pub fn set_limits(&self, model: &str, limits: Limits) {
+        self.0.set_limits(model, limits);
+    }
+
+    /// Plays a fault on requests to come.
+    ///
+    /// # Errors
+    /// When there is no fault of that name.
+    pub fn inject(&self, injection: Injection) -> Result<(), String> {
+        locked(&self.0.injections).add(injection)
+    }
+}
+
+/// The HTTP form of [`MockControl`].
+pub(super) fn routes(emulator: Shared) -> Router {
+    Router::new()
+        .route("/mock/billed", get(async |State(control): State<MockControl>| Json(control.billed())))
+        .route("/mock/requests", get(async |State(control): State<MockControl>| Json(control.requests())))
+        .route("/mock/live", get(async |State(control): State<MockControl>| Json(json!({"live": control.live()}))))
+        .route("/mock/reset", post(reset))
+        .route("/mock/limits", post(limits))
+        .route("/mock/faults", get(faults).post(inject))
+        .with_state(MockControl(emulator))
+}
+
+async fn reset(State(control): State<MockControl>) -> Json<Value> {
+    control.reset();
+    done()
+}
+
+async fn limits(State(control): State<MockControl>, Json(all): Json<BTreeMap<String, Limits>>) -> Json<Value> {
+    for (model, limits) in all {
+        control.set_limits(&model, limits);
+    }
+    done()
+}
+
+async fn faults() -> Json<Value> {
+    Json(NAMES.iter().map(|fault| json!({"name": fault.name, "meaning": fault.meaning})).collect())
+}
+
+async fn inject(
+    State(control): State<MockControl>,
+    Json(injection): Json<Injection>,
+) -> Result<Json<Value>, (StatusCode, String)> {
+    control.inject(injection).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
+    Ok(done())
+}
+
+fn done() -> Json<Value> {
+    Json(json!({"ok": true}))
+}

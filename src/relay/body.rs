@@ -1,0 +1,398 @@
+//! The body of an answer to a caller: whole, or relayed from the upstream as it comes.
+//!
+//! A relayed body is polled by the caller's connection, so a slow caller slows the upstream down and
+//! nothing piles up. Dropping it closes the upstream call.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::chat_stream::{ChatStream, StreamFault};
+use super::settle::{Outcome, Settlement};
+use super::usage::{Certainty, Usage};
+use super::usage_tap::UsageTap;
+
+/// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
+const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
+/// Time for an error event to leave before the connection is broken off (ours).
+const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
+
+/// Why a relayed body broke off.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    /// The upstream's connection broke, or it sent what is not HTTP.
+    #[error("SiliconFlow's answer broke off ({0})")]
+    Broken(String),
+    /// Nothing came for too long.
+    #[error("SiliconFlow sent nothing for {0:?} (upstream.idle_timeout)")]
+    Idle(Duration),
+    /// The answer took too long in all.
+    #[error("the answer took longer than upstream.total_timeout")]
+    Total,
+    /// The stream itself is wrong.
+    #[error(transparent)]
+    Stream(StreamFault),
+}
+
+impl RelayError {
+    /// The closed-set label for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => "stream_broken",
+            Self::Idle(_) => "idle_timeout",
+            Self::Total => "total_timeout",
+            Self::Stream(StreamFault::Error(_)) => "stream_error",
+            Self::Stream(_) => "stream_broken",
+        }
+    }
+}
+
+/// What watches or edits the frames.
+#[derive(Debug)]
+pub enum Tap {
+    /// Streamed chat or completions: edited, see [`ChatStream`].
+    Chat(Box<ChatStream>),
+    /// Other event streams: passed, searched for usage.
+    Events(Box<UsageTap>),
+    /// Anything else: passed unseen.
+    Opaque,
+}
+
+/// Limits on a relayed body.
+#[derive(Debug, Clone, Copy)]
+pub struct RelayLimits {
+    /// Longest silence between two frames.
+    pub idle: Duration,
+    /// When the whole answer must be over.
+    pub deadline: Instant,
+}
+
+/// Makes the event that tells a caller why its stream broke off (the bytes of one SSE event).
+pub type ErrorEvent = fn(&RelayError) -> Bytes;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum RelayBody {
+    /// All of it; settled when it is handed to the connection.
+    Whole(Bytes, Option<Box<Settlement>>),
+    /// As it comes from the upstream.
+    Relayed(Box<Relayed>),
+}
+
+impl RelayBody {
+    /// A body of `bytes` with nothing to settle.
+    pub fn plain(bytes: impl Into<Bytes>) -> Self {
+        Self::Whole(bytes.into(), None)
+    }
+}
+
+/// A body relayed from the upstream.
+#[derive(Debug)]
+pub struct Relayed {
+    upstream: Incoming,
+    /// Bytes read before relaying began, to be sent first.
+    prefix: Bytes,
+    tap: Tap,
+    settlement: Option<Settlement>,
+    limits: RelayLimits,
+    waiting_since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    error_event: Option<ErrorEvent>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Flowing,
+    /// The error event is out; the connection breaks when the timer is over.
+    Failing(RelayError),
+    Ended,
+}
+
+impl Relayed {
+    /// Relays `upstream` through `tap`. With `error_event`, a failure in the middle is told in the
+    /// stream before it ends uncleanly.
+    pub fn new(
+        upstream: Incoming,
+        tap: Tap,
+        settlement: Settlement,
+        limits: RelayLimits,
+        error_event: Option<ErrorEvent>,
+    ) -> Self {
+        Self {
+            upstream,
+            prefix: Bytes::new(),
+            tap,
+            settlement: Some(settlement),
+            limits,
+            waiting_since: None,
+            timer: None,
+            error_event,
+            state: State::Flowing,
+        }
+    }
+
+    /// Sends `prefix`, which was read before, first.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: Bytes) -> Self {
+        self.prefix = prefix;
+        self
+    }
+
+    fn poll_flowing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        if !self.prefix.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.prefix)))));
+        }
+        loop {
+            match Pin::new(&mut self.upstream).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.waiting_since = None;
+                    if let Some(out) = self.frame(frame) {
+                        return Poll::Ready(Some(out));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return self.failed(RelayError::Broken(reason(&error))),
+                Poll::Ready(None) => return self.ended(),
+                Poll::Pending => match ready!(self.poll_limits(context)) {
+                    Some(error) => return self.failed(error),
+                    None => return self.ended(),
+                },
+            }
+        }
+    }
+
+    /// One frame of the upstream; `None` when nothing of it can go on yet.
+    fn frame(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, RelayError>> {
+        let data = frame.into_data().ok()?;
+        let out = match &mut self.tap {
+            Tap::Chat(chat) => chat.push(data),
+            Tap::Events(tap) => {
+                tap.look(&data);
+                data
+            }
+            Tap::Opaque => data,
+        };
+        if let Some(fault) = self.fault() {
+            return match self.failed(RelayError::Stream(fault)) {
+                Poll::Ready(Some(Ok(event))) => Some(Ok(Frame::data(joined(out, event)))),
+                Poll::Ready(other) => other,
+                Poll::Pending => None,
+            };
+        }
+        if out.is_empty() {
+            return None;
+        }
+        if let Some(settlement) = &mut self.settlement {
+            settlement.first_byte();
+        }
+        Some(Ok(Frame::data(out)))
+    }
+
+    fn fault(&self) -> Option<StreamFault> {
+        match &self.tap {
+            Tap::Chat(chat) => chat.fault().cloned(),
+            Tap::Events(_) | Tap::Opaque => None,
+        }
+    }
+
+    /// Ready when a limit has passed: with the error, or without one when the answer was complete
+    /// and only the upstream's own end was missing. One timer serves for the whole body: it is set
+    /// once and set again only when it fires early.
+    fn poll_limits(&mut self, context: &mut Context<'_>) -> Poll<Option<RelayError>> {
+        let now = Instant::now();
+        let since = *self.waiting_since.get_or_insert(now);
+        let is_done = matches!(&self.tap, Tap::Chat(chat) if chat.is_done());
+        let idle = if is_done { GRACE_AFTER_DONE.min(self.limits.idle) } else { self.limits.idle };
+        let due = (since + idle).min(self.limits.deadline);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
+        while timer.as_mut().poll(context).is_ready() {
+            if is_done && now >= due {
+                return Poll::Ready(None);
+            }
+            if now >= self.limits.deadline {
+                return Poll::Ready(Some(RelayError::Total));
+            }
+            if now >= since + idle {
+                return Poll::Ready(Some(RelayError::Idle(idle)));
+            }
+            timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+
+    /// The upstream's body is over.
+    fn ended(&mut self) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        let last = match &mut self.tap {
+            Tap::Chat(chat) => chat.finish(),
+            Tap::Events(_) | Tap::Opaque => Bytes::new(),
+        };
+        if let Some(fault) = self.fault() {
+            return match self.failed(RelayError::Stream(fault)) {
+                Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(Frame::data(joined(last, event))))),
+                other => other,
+            };
+        }
+        self.settle(Outcome::Complete);
+        self.state = State::Ended;
+        Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))))
+    }
+
+    /// The answer cannot be completed: tell the caller in the stream if it is one, then break off.
+    /// After `[DONE]` nothing is lost and nothing is told.
+    fn failed(&mut self, error: RelayError) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        if matches!(&self.tap, Tap::Chat(chat) if chat.is_done()) {
+            self.settle(Outcome::Complete);
+            self.state = State::Ended;
+            return Poll::Ready(None);
+        }
+        if let Some(settlement) = &self.settlement {
+            settlement.upstream_error(error.label());
+        }
+        self.settle(Outcome::Broken);
+        let Some(event) = self.error_event else {
+            self.state = State::Ended;
+            return Poll::Ready(Some(Err(error)));
+        };
+        let event = event(&error);
+        self.timer = None;
+        self.state = State::Failing(error);
+        Poll::Ready(Some(Ok(Frame::data(event))))
+    }
+
+    fn poll_failing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + GRACE_AFTER_ERROR)));
+        ready!(timer.as_mut().poll(context));
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Failing(error) => Poll::Ready(Some(Err(error))),
+            State::Flowing | State::Ended => Poll::Ready(None),
+        }
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(mut settlement) = self.settlement.take() {
+            settlement.outcome = outcome;
+            settlement.usage = self.usage(settlement.usage, outcome == Outcome::Complete);
+        }
+    }
+
+    fn usage(&self, known: Usage, is_complete: bool) -> Usage {
+        let certainty = if is_complete { Certainty::Exact } else { Certainty::AtLeast };
+        match &self.tap {
+            Tap::Chat(chat) => chat.usage(is_complete),
+            Tap::Events(tap) => tap.tokens().map_or(known, |tokens| Usage { tokens, certainty, ..known }),
+            Tap::Opaque => known,
+        }
+    }
+}
+
+impl Drop for Relayed {
+    fn drop(&mut self) {
+        self.settle(Outcome::CallerGone);
+    }
+}
+
+impl Body for RelayBody {
+    type Data = Bytes;
+    type Error = RelayError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        match &mut *self {
+            Self::Whole(bytes, settlement) => {
+                if let Some(mut settlement) = settlement.take()
+                    && settlement.outcome == Outcome::CallerGone
+                {
+                    settlement.outcome = Outcome::Complete;
+                }
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Self::Relayed(body) => match body.state {
+                State::Flowing => body.poll_flowing(context),
+                State::Failing(_) => body.poll_failing(context),
+                State::Ended => Poll::Ready(None),
+            },
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes, _) => bytes.is_empty(),
+            Self::Relayed(body) => matches!(body.state, State::Ended),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Relayed(body) if matches!(body.tap, Tap::Opaque) && body.prefix.is_empty() => body.upstream.size_hint(),
+            Self::Relayed(_) => SizeHint::default(),
+        }
+    }
+}
+
+fn joined(first: Bytes, frame: Frame<Bytes>) -> Bytes {
+    let second = frame.into_data().unwrap_or_default();
+    if first.is_empty() { second } else { [first, second].concat().into() }
+}
+
+/// The innermost cause of a transport error: it says what happened, the layers above only where.
+fn reason(error: &hyper::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// What reading a whole body gave.
+#[derive(Debug)]
+pub enum Collected {
+    /// All of it.
+    Whole(Bytes),
+    /// Too much to hold: the beginning, and the rest as it comes.
+    TooLong(Bytes, Incoming),
+}
+
+/// Reads a body to its end, or up to `most` bytes.
+///
+/// # Errors
+/// [`RelayError`] when it breaks off or a limit passes.
+pub async fn collect(mut body: Incoming, most: usize, limits: RelayLimits) -> Result<Collected, RelayError> {
+    use http_body_util::BodyExt;
+    let mut held = Vec::new();
+    let mut first = Bytes::new();
+    loop {
+        let until = (Instant::now() + limits.idle).min(limits.deadline);
+        let next = tokio::time::timeout_at(until, body.frame()).await;
+        let frame = match next {
+            Err(_) if until == limits.deadline => return Err(RelayError::Total),
+            Err(_) => return Err(RelayError::Idle(limits.idle)),
+            Ok(None) => break,
+            Ok(Some(frame)) => frame.map_err(|error| RelayError::Broken(reason(&error)))?,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        if first.is_empty() && held.is_empty() {
+            first = data;
+            continue;
+        }
+        if !first.is_empty() {
+            held.extend_from_slice(&std::mem::take(&mut first));
+        }
+        held.extend_from_slice(&data);
+        if held.len() > most {
+            return Ok(Collected::TooLong(held.into(), body));
+        }
+    }
+    Ok(Collected::Whole(if held.is_empty() { first } else { held.into() }))
+}

@@ -1,0 +1,148 @@
+//! The end of a request, seen exactly once.
+//!
+//! A [`Settlement`] is made when a request begins and settles when it is dropped, so there is no
+//! way out (finished, refused, caller gone, panic, shutdown) that counts twice or not at all.
+
+use std::sync::Arc;
+
+use prometheus::IntGauge;
+use tokio::time::Instant;
+use tracing::info;
+
+use super::usage::Usage;
+use crate::telemetry::metrics::{Metrics, Observation};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The caller got a whole answer.
+    Complete,
+    /// The caller got an error object.
+    Refused,
+    /// The caller went away.
+    CallerGone,
+    /// The answer broke off in the middle, and the caller was told.
+    Broken,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Refused => "refused",
+            Self::CallerGone => "caller_gone",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// Status of a request whose caller left before it had an answer (nginx's number for it).
+const CALLER_GONE: u16 = 499;
+
+/// What is to be settled, growing while the request goes its way.
+#[derive(Debug)]
+pub struct Settlement {
+    metrics: Arc<Metrics>,
+    in_flight: IntGauge,
+    started: Instant,
+    first_byte: Option<Instant>,
+    /// Id of the request, also sent to the caller.
+    pub request_id: String,
+    /// Route template.
+    pub route: &'static str,
+    /// Name of the virtual key; empty until it is known.
+    pub key: Arc<str>,
+    /// Model called upstream; empty where there is none.
+    pub model: String,
+    /// Status sent to the caller.
+    pub status: u16,
+    /// Tries it took.
+    pub attempts: u32,
+    /// The upstream's id of the request, for its support.
+    pub trace_id: Option<String>,
+    /// What was used.
+    pub usage: Usage,
+    /// How it ended; until told otherwise, by the caller leaving.
+    pub outcome: Outcome,
+}
+
+impl Settlement {
+    /// A request has begun.
+    pub fn begin(metrics: &Arc<Metrics>, route: &'static str, request_id: String) -> Self {
+        let in_flight = metrics.in_flight(route);
+        in_flight.inc();
+        Self {
+            metrics: metrics.clone(),
+            in_flight,
+            started: Instant::now(),
+            first_byte: None,
+            request_id,
+            route,
+            key: Arc::from(""),
+            model: String::new(),
+            status: CALLER_GONE,
+            attempts: 0,
+            trace_id: None,
+            usage: Usage::default(),
+            outcome: Outcome::CallerGone,
+        }
+    }
+
+    /// When the request began.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The first byte of a streamed answer is on its way to the caller.
+    pub fn first_byte(&mut self) {
+        self.first_byte.get_or_insert_with(Instant::now);
+    }
+
+    /// The upstream failed; `cause` as in `telemetry::metrics::UPSTREAM_CAUSES`.
+    pub fn upstream_error(&self, cause: &'static str) {
+        self.metrics.upstream_error(cause);
+    }
+
+    fn observe(&self) {
+        let first = self.first_byte.map(|at| at - self.started);
+        let tokens = self.usage.tokens;
+        self.metrics.observe(&Observation {
+            route: self.route,
+            key: &self.key,
+            model: &self.model,
+            status: self.status,
+            duration: self.started.elapsed(),
+            first_token: first,
+            tokens: [tokens.input, tokens.output, tokens.cached, tokens.reasoning],
+            certainty: self.usage.certainty.label(),
+        });
+    }
+
+    fn log(&self) {
+        let first_ms = self.first_byte.map(|at| (at - self.started).as_millis());
+        let took_ms = self.started.elapsed().as_millis();
+        info!(
+            request_id = %self.request_id,
+            key = %self.key,
+            model = %self.model,
+            status = self.status,
+            outcome = self.outcome.label(),
+            took_ms,
+            first_ms,
+            attempts = self.attempts,
+            input_tokens = self.usage.tokens.input,
+            output_tokens = self.usage.tokens.output,
+            usage = self.usage.certainty.label(),
+            trace_id = self.trace_id.as_deref(),
+            "{}", self.route
+        );
+    }
+}
+
+impl Drop for Settlement {
+    fn drop(&mut self) {
+        self.in_flight.dec();
+        self.observe();
+        self.log();
+    }
+}

@@ -1,0 +1,57 @@
+//! Log set-up: where lines go, in which form, from which level on.
+
+use std::io::IsTerminal;
+
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::time::SystemTime;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people: one line each, coloured on a terminal.
+    #[default]
+    Pretty,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// The `[log]` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The lowest level shown, or a filter such as `info,hyper=warn`.
+    pub level: String,
+    /// The form of the lines.
+    pub format: Format,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: Format::Pretty }
+    }
+}
+
+/// Whether `level` can be used as [`LogSettings::level`].
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn check_level(level: &str) -> Result<(), String> {
+    level.parse::<EnvFilter>().map(drop).map_err(|error| format!("not a log level or filter: {error}"))
+}
+
+/// Sends log lines to standard error from now on. Only the first call of a process counts.
+pub fn start(settings: &LogSettings) {
+    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_timer(SystemTime)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    // A second start (tests run several gateways in one process) keeps the first subscriber.
+    let _already_started = match settings.format {
+        Format::Pretty => builder.try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

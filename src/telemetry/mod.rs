@@ -1,0 +1,7 @@
+//! What the gateway tells about itself: log lines and metrics.
+//!
+//! A leaf: it knows names and numbers, never a prompt, an answer or a key. Every metric name of
+//! the gateway stands in [`metrics`].
+
+pub mod log;
+pub mod metrics;

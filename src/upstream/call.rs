@@ -1,0 +1,253 @@
+//! One call: choose a key, send, wait for the head of the answer, try again where that is safe.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tower::retry::budget::{Budget, TpsBudget};
+
+use super::account::{Account, KeyLease};
+use super::body::RequestBody;
+use super::breaker::Breaker;
+use super::error::UpstreamError;
+use super::health::ModelHealth;
+use super::transport::{BaseUrl, HttpClient, TransportSettings, client};
+
+/// Outages in a row before the upstream is left alone for a while (ours).
+const OUTAGE_THRESHOLD: u32 = 5;
+/// Share of requests that may be second tries (product.md, section 12: retry budget 20 %).
+const RETRY_SHARE: f32 = 0.2;
+/// Retries a second that are allowed whatever the share says, so that a quiet gateway may retry
+/// at all (ours).
+const RETRY_FLOOR: u32 = 2;
+/// Time over which the retry share is counted (ours).
+const RETRY_WINDOW: Duration = Duration::from_secs(10);
+/// The pause before the second try; it doubles (ours).
+const FIRST_BACKOFF: Duration = Duration::from_millis(200);
+/// A refusal's body is read up to here so that its connection can be used again (bytes; ours).
+const REFUSAL_BYTES: usize = 16 * 1024;
+
+/// A request to the upstream, ready but for the key.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// HTTP method.
+    pub method: Method,
+    /// Path below the base URL with its query, such as `/chat/completions`.
+    pub path: &'a str,
+    /// Headers that go upstream; the key is added here.
+    pub headers: HeaderMap,
+    /// The model called; empty where there is none.
+    pub model: &'a str,
+    /// Limit for the head of the answer.
+    pub first_byte_timeout: Duration,
+    /// How often a whole body may be sent again when the first try was refused (never when it may
+    /// have been run).
+    pub retries: u32,
+}
+
+/// The head of an answer, with the key that got it.
+#[derive(Debug)]
+pub struct Answer {
+    /// Head, and the body as it comes.
+    pub response: Response<Incoming>,
+    /// The key that was used.
+    pub lease: KeyLease,
+    /// How many tries it took (1 or more).
+    pub attempts: u32,
+}
+
+impl Answer {
+    /// Reads a refusal's body for its text, up to a length and within `limit` of time; empty when it
+    /// cannot be read.
+    pub async fn read_refusal(self, limit: Duration) -> Bytes {
+        let read = Limited::new(self.response.into_body(), REFUSAL_BYTES).collect();
+        match tokio::time::timeout(limit, read).await {
+            Ok(Ok(collected)) => collected.to_bytes(),
+            _ => Bytes::new(),
+        }
+    }
+}
+
+/// The upstream with its accounts, its pool and what is known of its health.
+pub struct Upstream {
+    client: HttpClient,
+    transport: TransportSettings,
+    accounts: Vec<Arc<Account>>,
+    breaker: Mutex<Breaker>,
+    is_troubled: AtomicBool,
+    budget: TpsBudget,
+    /// What single models did lately.
+    pub models: ModelHealth,
+    on_retry: Box<dyn Fn(&'static str) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Upstream").field("base_url", &self.base_url().to_string()).finish_non_exhaustive()
+    }
+}
+
+impl Upstream {
+    /// An upstream that has not been called yet. `on_retry` is told the reason of each retry.
+    ///
+    /// # Errors
+    /// What is wrong with the extra certificates.
+    pub fn new(
+        transport: TransportSettings,
+        accounts: Vec<Arc<Account>>,
+        on_retry: impl Fn(&'static str) + Send + Sync + 'static,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            client: client(&transport)?,
+            transport,
+            accounts,
+            breaker: Mutex::new(Breaker::new(OUTAGE_THRESHOLD)),
+            is_troubled: AtomicBool::new(false),
+            budget: TpsBudget::new(RETRY_WINDOW, RETRY_FLOOR, RETRY_SHARE),
+            models: ModelHealth::default(),
+            on_retry: Box::new(on_retry),
+        })
+    }
+
+    /// Where it is.
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.transport.base_url
+    }
+
+    /// How its connections are made.
+    pub fn transport(&self) -> &TransportSettings {
+        &self.transport
+    }
+
+    /// Whether it is being left alone.
+    pub fn is_open(&self) -> bool {
+        self.is_troubled.load(Ordering::Relaxed) && self.breaker().is_open()
+    }
+
+    /// Sends `body` and waits for the head of the answer. Tries again only when the upstream was not
+    /// reached, or answered 503 to a body that is still at hand; within [`RETRY_SHARE`].
+    /// Dropping the future abandons the call and closes its connection.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] when no head came.
+    pub async fn call(&self, call: &Call<'_>, mut body: RequestBody) -> Result<Answer, UpstreamError> {
+        self.budget.deposit();
+        let mut attempts = 1;
+        loop {
+            let spare = match &body {
+                RequestBody::Full(bytes) => Some(bytes.clone()),
+                RequestBody::Streamed(_) => None,
+            };
+            let result = self.attempt(call, body).await;
+            let Some((reason, bytes)) = retry_reason(&result).zip(spare) else {
+                return result.map(|answer| Answer { attempts, ..answer });
+            };
+            if attempts > call.retries || !self.budget.withdraw() {
+                return result.map(|answer| Answer { attempts, ..answer });
+            }
+            (self.on_retry)(reason);
+            discard(result).await;
+            tokio::time::sleep(backoff(attempts)).await;
+            attempts += 1;
+            body = RequestBody::Full(bytes);
+        }
+    }
+
+    async fn attempt(&self, call: &Call<'_>, body: RequestBody) -> Result<Answer, UpstreamError> {
+        let now = Instant::now();
+        self.admit(call.model, now)?;
+        let lease = KeyLease::choose(&self.accounts, now).ok_or(UpstreamError::KeysResting)?;
+        let request = self.request(call, body, &lease)?;
+        let sent = tokio::time::timeout(call.first_byte_timeout, self.client.request(request)).await;
+        let result = match sent {
+            Err(_elapsed) => Err(UpstreamError::FirstByteTimeout(call.first_byte_timeout)),
+            Ok(Err(error)) => Err(UpstreamError::from_client(&error, self.transport.connect_timeout)),
+            Ok(Ok(response)) => Ok(Answer { response, lease, attempts: 1 }),
+        };
+        self.learn(call.model, &result);
+        result
+    }
+
+    fn request(&self, call: &Call<'_>, body: RequestBody, lease: &KeyLease) -> Result<Request<RequestBody>, UpstreamError> {
+        let mut request = Request::new(body);
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = self.base_url().join(call.path)?;
+        *request.headers_mut() = call.headers.clone();
+        request.headers_mut().insert(header::AUTHORIZATION, lease.authorization());
+        Ok(request)
+    }
+
+    fn admit(&self, model: &str, now: Instant) -> Result<(), UpstreamError> {
+        if self.is_troubled.load(Ordering::Relaxed) {
+            self.breaker().admit(now).map_err(UpstreamError::BreakerOpen)?;
+        }
+        self.models.admit(model, now).map_err(|wait| UpstreamError::ModelBusy(model.to_owned(), wait))
+    }
+
+    /// Lets the breaker, the model's health and the key know how the call went.
+    fn learn(&self, model: &str, result: &Result<Answer, UpstreamError>) {
+        let now = Instant::now();
+        match result {
+            Err(error) if error.is_outage() => self.failed(now),
+            Err(_) => {}
+            Ok(answer) => {
+                self.succeeded();
+                self.learn_status(model, answer, now);
+            }
+        }
+    }
+
+    fn learn_status(&self, model: &str, answer: &Answer, now: Instant) {
+        let account = answer.lease.account();
+        match answer.response.status() {
+            StatusCode::UNAUTHORIZED => account.rest(now),
+            StatusCode::SERVICE_UNAVAILABLE => self.models.busy(model, now),
+            StatusCode::TOO_MANY_REQUESTS => self.models.throttled(model, now),
+            _ => {
+                account.wake();
+                self.models.answered(model, now);
+            }
+        }
+    }
+
+    fn failed(&self, now: Instant) {
+        self.breaker().failed(now);
+        self.is_troubled.store(true, Ordering::Relaxed);
+    }
+
+    fn succeeded(&self) {
+        if self.is_troubled.load(Ordering::Relaxed) {
+            self.breaker().succeeded();
+            self.is_troubled.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why another try would be safe, if it would.
+fn retry_reason(result: &Result<Answer, UpstreamError>) -> Option<&'static str> {
+    match result {
+        Err(error) if error.is_unsent() => Some("connect"),
+        Ok(answer) if answer.response.status() == StatusCode::SERVICE_UNAVAILABLE => Some("busy"),
+        _ => None,
+    }
+}
+
+/// Reads the rest of a refusal, so that its connection goes back to the pool.
+async fn discard(result: Result<Answer, UpstreamError>) {
+    if let Ok(answer) = result {
+        let _text = answer.read_refusal(FIRST_BACKOFF).await;
+    }
+}
+
+fn backoff(attempts: u32) -> Duration {
+    FIRST_BACKOFF * 2u32.saturating_pow(attempts.saturating_sub(1).min(5))
+}

@@ -1,0 +1,10 @@
+//! Formats on the wire, as bytes: JSON objects with the place of every member, splices,
+//! server-sent events, multipart forms.
+//!
+//! A leaf: everything here is a pure function or a small state machine over bytes. It knows no
+//! HTTP library, no model, no configuration. Start with [`json`], the rest is built on its spans.
+
+pub mod json;
+pub mod multipart;
+pub mod splice;
+pub mod sse;
