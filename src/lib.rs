@@ -1,8 +1,13 @@
 //! Flowgate: an OpenAI-compatible gateway in front of SiliconFlow. ARCHITECTURE.md is the map.
 
+pub mod admin;
 pub mod api;
 pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod mock;
 pub mod relay;
+pub mod server;
 pub mod telemetry;
 pub mod tenant;
 pub mod upstream;

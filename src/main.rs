@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The `flowgate` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flowgate::cli::main()
+}

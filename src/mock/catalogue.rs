@@ -1,7 +1,7 @@
 //! Which models exist and what they are: read from the product's data file `config/models.toml`, only the fields the
 //! emulator needs. It must not know how the gateway reads the same file.
 
-use super::quota::limits::Limits;
+use super::quota::limits::{Defaults, Limits};
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -68,12 +68,14 @@ impl Model {
 
 #[derive(Deserialize)]
 struct File {
+    defaults: Defaults,
     model: Vec<Model>,
 }
 
 /// The models the emulator serves, in the file's order.
 #[derive(Debug)]
 pub(super) struct Catalogue {
+    pub(super) defaults: Defaults,
     models: Vec<Model>,
     by_id: HashMap<String, usize>,
 }
@@ -86,8 +88,16 @@ impl Catalogue {
     pub(super) fn built_in() -> std::io::Result<Self> {
         let file: File = toml::from_str(FILE).map_err(std::io::Error::other)?;
         let models: Vec<Model> = file.model.into_iter().filter(Model::is_served).collect();
-        let by_id = models.iter().enumerate().map(|(place, model)| (model.id.clone(), place)).collect();
-        Ok(Self { models, by_id })
+        let by_id = models
+            .iter()
+            .enumerate()
+            .map(|(place, model)| (model.id.clone(), place))
+            .collect();
+        Ok(Self {
+            defaults: file.defaults,
+            models,
+            by_id,
+        })
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Model> {

@@ -23,7 +23,11 @@ const BODY_BYTES: usize = 256 * 1_048_576;
 const TRACE: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
 
 /// The layer around every endpoint under `/v1`.
-pub(super) async fn enter(State(emulator): State<Shared>, request: Request, next: Next) -> Response {
+pub(super) async fn enter(
+    State(emulator): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let Some(hijack) = parts.extensions.remove::<Hijack>() else {
         return Refusal::coded(500, 50000, "the emulator lost its connection").into_response();
@@ -62,7 +66,7 @@ async fn pass(
         Ok(account) => account,
         Err(refusal) => return refusal.into_response(),
     };
-    let call = call_of(emulator, &parts, account, (bytes, json), fault, hijack);
+    let call = call_of(emulator, &parts, account, json, fault, hijack);
     let trace = call.trace.clone();
     parts.extensions.insert(Arc::new(call));
     stamped(next.run(Request::from_parts(parts, body)).await, &trace)
@@ -70,13 +74,20 @@ async fn pass(
 
 /// Reads the body, unless it is a form: then it is only counted as it passes.
 async fn read(headers: &HeaderMap, body: Body, visit: &Visit) -> Result<(Bytes, Body), Refusal> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     if kind.starts_with("multipart/") {
         let count = visit.counter();
-        let counted = body.into_data_stream().inspect_ok(move |piece| count(piece.len()));
+        let counted = body
+            .into_data_stream()
+            .inspect_ok(move |piece| count(piece.len()));
         return Ok((Bytes::new(), Body::from_stream(counted)));
     }
-    let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| Refusal::coded(413, 20015, "Request body too large."))?;
+    let bytes = to_bytes(body, BODY_BYTES)
+        .await
+        .map_err(|_| Refusal::coded(413, 20015, "Request body too large."))?;
     visit.body(&bytes);
     Ok((bytes.clone(), Body::from(bytes)))
 }
@@ -92,7 +103,12 @@ fn key_of(headers: &HeaderMap, path: &str) -> Option<String> {
 /// The account a key belongs to.
 fn account_of(emulator: &Shared, key: Option<&str>) -> Result<String, Refusal> {
     let settings = &emulator.settings;
-    let known = key.and_then(|key| settings.api_keys.iter().find_map(|own| account_in(own, key)));
+    let known = key.and_then(|key| {
+        settings
+            .api_keys
+            .iter()
+            .find_map(|own| account_in(own, key))
+    });
     match known {
         Some(account) => Ok(account),
         None if settings.api_keys.is_empty() && key.is_some() => Ok(String::new()),
@@ -110,17 +126,26 @@ fn call_of(
     emulator: &Shared,
     parts: &Parts,
     account: String,
-    (body, json): (Bytes, Value),
+    json: Value,
     fault: Option<Fault>,
     hijack: Hijack,
 ) -> Call {
-    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let host = || format!("http://{}", text("host").unwrap_or_else(|| "localhost".into()));
+    let text = |name: &str| {
+        parts
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let host = || {
+        format!(
+            "http://{}",
+            text("host").unwrap_or_else(|| "localhost".into())
+        )
+    };
     Call {
         emulator: emulator.clone(),
         account,
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        body,
         json,
         fault,
         hijack,

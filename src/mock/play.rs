@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -27,7 +27,10 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn plain(bytes: impl Into<Bytes>) -> Self {
-        Self { bytes: bytes.into(), ..Self::default() }
+        Self {
+            bytes: bytes.into(),
+            ..Self::default()
+        }
     }
 
     /// One server-sent event that carries JSON.
@@ -36,7 +39,11 @@ impl Frame {
     }
 
     pub(super) fn billed(self, bill: Bill) -> Self {
-        Self { bill: Some(bill), paced: true, ..self }
+        Self {
+            bill: Some(bill),
+            paced: true,
+            ..self
+        }
     }
 }
 
@@ -67,40 +74,53 @@ pub(super) fn document(call: &Call, value: &Value, ticket: Ticket) -> Response {
         return with_kind(KIND, Body::from(text));
     }
     let middle = text.len() / 2;
-    let halves = vec![Frame::plain(text.slice(..middle)), Frame::plain(text.slice(middle..))];
+    let halves = vec![
+        Frame::plain(text.slice(..middle)),
+        Frame::plain(text.slice(middle..)),
+    ];
     respond(call, KIND, halves, ticket)
 }
 
 /// Answers with bytes in pieces.
-pub(super) fn respond(call: &Call, kind: &'static str, frames: Vec<Frame>, ticket: Ticket) -> Response {
+pub(super) fn respond(
+    call: &Call,
+    kind: &'static str,
+    frames: Vec<Frame>,
+    ticket: Ticket,
+) -> Response {
     let player = Player {
         steps: bend(call.fault.as_ref(), frames).into_iter(),
         again: None,
-        ticket,
+        held: Some((ticket, Live::open(&call.emulator))),
         hijack: call.hijack.clone(),
         interval: call.emulator.settings.token_interval,
-        _live: Live::open(&call.emulator),
     };
-    let mut response = with_kind(kind, Body::from_stream(stream::unfold(player, Player::next)));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut response = with_kind(
+        kind,
+        Body::from_stream(stream::unfold(player, Player::next)),
+    );
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
 /// A 200 of that content type.
 pub(super) fn with_kind(kind: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
-    let name: HeaderName = header::CONTENT_TYPE;
-    response.headers_mut().insert(name, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 struct Player {
     steps: std::vec::IntoIter<Step>,
     again: Option<Bytes>,
-    ticket: Ticket,
+    /// Until the last frame: a caller that has seen the end finds it billed.
+    held: Option<(Ticket, Live)>,
     hijack: Hijack,
     interval: Duration,
-    _live: Live,
 }
 
 impl Player {
@@ -127,8 +147,11 @@ impl Player {
         } else {
             tokio::task::yield_now().await;
         }
-        if let Some(bill) = frame.bill {
-            self.ticket.bill = bill;
+        if let (Some((ticket, _)), Some(bill)) = (&mut self.held, frame.bill) {
+            ticket.bill = bill;
+        }
+        if self.steps.len() == 0 {
+            self.held = None;
         }
         frame.bytes
     }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 /// Requests remembered (ours).
 const REQUESTS_KEPT: usize = 1_000;
 /// Bytes of a body remembered (ours).
-const BODY_BYTES_KEPT: usize = 1_048_576;
+const BODY_BYTES_KEPT: usize = 262_144;
 
 /// A request as it arrived.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -29,7 +29,7 @@ pub struct Received {
     pub path: String,
     /// Header names (lower case) and values in order; bytes outside UTF-8 replaced.
     pub headers: Vec<(String, String)>,
-    /// The body as text; for other bytes see `body_base64`. At most the first 1,048,576 bytes.
+    /// The body as text; for other bytes see `body_base64`. At most the first 262,144 bytes.
     pub body: Option<String>,
     /// The body when it is not UTF-8.
     pub body_base64: Option<String>,
@@ -49,13 +49,19 @@ impl Received {
     /// The first header of that name (lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; null when it is none.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        self.body.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+        self.body
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default()
     }
 }
 
@@ -68,9 +74,16 @@ pub(super) struct Records(VecDeque<Entry>);
 impl Records {
     /// Opens the record of a request.
     pub(super) fn open(&mut self, parts: &Parts, hijack: Hijack) -> Visit {
-        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let path = parts
+            .uri
+            .path_and_query()
+            .map_or("/", |path| path.as_str())
+            .to_owned();
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         };
         let headers = parts.headers.iter().map(header).collect();
         let entry = Entry::new(Mutex::new(Received {

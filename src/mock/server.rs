@@ -12,10 +12,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -41,7 +40,11 @@ pub async fn start(settings: MockSettings) -> std::io::Result<MockServer> {
     let control = MockControl::of(emulator.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(accept(listener, routes::all(emulator)));
-    Ok(MockServer { addr, control, tasks })
+    Ok(MockServer {
+        addr,
+        control,
+        tasks,
+    })
 }
 
 impl MockServer {
@@ -97,16 +100,18 @@ async fn serve(socket: TcpStream, router: Router) {
     }
 }
 
-async fn speak(socket: TcpStream, router: Router) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn speak(
+    socket: TcpStream,
+    router: Router,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     socket.set_nodelay(true)?;
     let (hijack, mut scripts) = Hijack::pair();
     let service = service_fn(move |request| answer(router.clone(), hijack.clone(), request));
-    let mut connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
     let script: Script = tokio::select! {
         biased;
         Some(script) = scripts.recv() => script,
-        ended = Pin::new(&mut connection) => return Ok(ended?),
+        ended = &mut connection => return Ok(ended?),
     };
     wire::play(connection.into_parts().io, script).await?;
     Ok(())

@@ -26,6 +26,10 @@ pub(super) type HttpClient = Client<TimedConnector, RequestBody>;
 /// How long an unused connection is kept (ours; below the 75 s after which common servers close).
 const POOL_IDLE: Duration = Duration::from_secs(45);
 
+/// Most bytes buffered for one connection, and of an answer's head (ours): with a thousand slow
+/// streams open, this is what each of them costs.
+const MOST_BUFFERED: usize = 32 * 1024;
+
 /// What the connection pool needs to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportSettings {
@@ -47,6 +51,15 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
+    /// The China site (siliconflow-api.md, section 1).
+    pub fn siliconflow() -> Self {
+        Self {
+            scheme: Scheme::HTTPS,
+            authority: Authority::from_static("api.siliconflow.cn"),
+            path: "/v1".to_owned(),
+        }
+    }
+
     /// Parses an `http` or `https` URL without query.
     ///
     /// # Errors
@@ -110,6 +123,7 @@ pub(super) fn client(settings: &TransportSettings) -> Result<HttpClient, String>
     Ok(Client::builder(TokioExecutor::new())
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(MOST_BUFFERED)
         .build(timed))
 }
 

@@ -33,7 +33,10 @@ pub(super) fn compose(request: &ChatRequest<'_>, call: &Call, index: u64) -> Ans
     let asked = request.asked();
     let seed = seed::mix(call.seed().wrapping_add(index), &asked);
     let calls = tools::choose(request, &asked, seed);
-    let mut answer = Answer { finish: request.model.natural_end(), ..Answer::default() };
+    let mut answer = Answer {
+        finish: request.model.natural_end(),
+        ..Answer::default()
+    };
     if request.thinks {
         answer.reasoning = prose::reasoning(&asked);
     }
@@ -58,12 +61,20 @@ fn content(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String {
 
 fn finish_of_calls(request: &ChatRequest<'_>) -> &'static str {
     let forced = matches!(request.choice, Choice::Any | Choice::Named(_));
-    if forced && request.model.forced_call_says_stop() { "stop" } else { "tool_calls" }
+    if forced && request.model.forced_call_says_stop() {
+        "stop"
+    } else {
+        "tool_calls"
+    }
 }
 
 /// Cuts at stop sequences and at `max_tokens`, which the reasoning eats from or not, by model.
 fn fit(answer: &mut Answer, request: &ChatRequest<'_>) {
-    let first = request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| Some((answer.content.find(stop)?, stop)));
+    let first = request
+        .stop
+        .iter()
+        .filter(|stop| !stop.is_empty())
+        .filter_map(|stop| Some((answer.content.find(stop)?, stop)));
     if let Some((place, stop)) = first.min_by_key(|(place, _)| *place) {
         answer.stopped_by = Some((*stop).to_owned());
         answer.content.truncate(place);
@@ -74,9 +85,14 @@ fn fit(answer: &mut Answer, request: &ChatRequest<'_>) {
         answer.reasoning_tokens = clip(&mut answer.reasoning, room);
         room -= answer.reasoning_tokens;
     }
-    let whole = tokens::count(&answer.content);
+    let whole = answer.tokens() + tokens::count(&answer.content);
     answer.content_tokens = clip(&mut answer.content, room);
-    if answer.content_tokens < whole {
+    room -= answer.content_tokens;
+    for call in &mut answer.calls {
+        room = room.saturating_sub(tokens::count(&call.name));
+        room -= clip(&mut call.arguments, room);
+    }
+    if answer.tokens() < whole {
         answer.finish = "length";
         answer.stopped_by = None;
     }

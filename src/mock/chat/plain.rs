@@ -8,8 +8,17 @@ use crate::mock::clock::unix_seconds;
 use serde_json::{Value, json};
 
 /// The whole answer (API reference section 2, "Response").
-pub(super) fn document(call: &Call, request: &ChatRequest<'_>, answers: &[Answer], spent: &Spent) -> Value {
-    let choices: Vec<Value> = answers.iter().enumerate().map(|(index, answer)| choice(index, answer)).collect();
+pub(super) fn document(
+    call: &Call,
+    request: &ChatRequest<'_>,
+    answers: &[Answer],
+    spent: &Spent,
+) -> Value {
+    let choices: Vec<Value> = answers
+        .iter()
+        .enumerate()
+        .map(|(index, answer)| choice(index, answer))
+        .collect();
     let mut document = json!({
         "id": call.emulator.fresh_id(32),
         "object": "chat.completion",
@@ -30,11 +39,17 @@ fn choice(index: usize, answer: &Answer) -> Value {
         message["reasoning_content"] = json!(answer.reasoning);
     }
     if !answer.calls.is_empty() {
-        message["tool_calls"] = answer.calls.iter().map(|call| json!({
-            "id": format!("chatcmpl-tool-{}", call.serial),
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        })).collect();
+        message["tool_calls"] = answer
+            .calls
+            .iter()
+            .map(|call| {
+                json!({
+                    "id": format!("chatcmpl-tool-{}", call.serial),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": call.arguments},
+                })
+            })
+            .collect();
     }
     json!({"index": index, "message": message, "finish_reason": answer.finish})
 }

@@ -2,7 +2,8 @@
 //! which question. Directives in the last user message steer it (ours): `[[say=TEXT]]` answers TEXT,
 //! `[[tokens=N]]` answers exactly N tokens, `[[think=N]]` reasons for exactly N tokens.
 
-use super::request::{ChatRequest, text_of};
+use super::prompt::text_of;
+use super::request::ChatRequest;
 use crate::mock::seed::Numbers;
 use crate::mock::tokens;
 
@@ -26,7 +27,13 @@ pub(super) fn reply(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String
     if let Some(text) = filled_middle(request) {
         return text;
     }
-    let results: Vec<String> = request.messages.iter().rev().take_while(|message| message["role"] == "tool").map(text_of).collect();
+    let results: Vec<String> = request
+        .messages
+        .iter()
+        .rev()
+        .take_while(|message| message["role"] == "tool")
+        .map(text_of)
+        .collect();
     if !results.is_empty() {
         let results: Vec<&str> = results.iter().rev().map(|text| short(text, 300)).collect();
         return format!("According to the tool: {}", results.join("; "));
@@ -37,11 +44,20 @@ pub(super) fn reply(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String
 fn reflected(asked: &str, seed: u64) -> String {
     let mut numbers = Numbers::from(seed);
     let quote = short(asked, 160);
-    if asked.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter)) {
-        let ending = ENDINGS_CHINESE.get(numbers.below(ENDINGS_CHINESE.len())).copied().unwrap_or_default();
+    if asked
+        .chars()
+        .any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
+    {
+        let ending = ENDINGS_CHINESE
+            .get(numbers.below(ENDINGS_CHINESE.len()))
+            .copied()
+            .unwrap_or_default();
         return format!("您说的是:“{quote}”。{ending}");
     }
-    let ending = ENDINGS.get(numbers.below(ENDINGS.len())).copied().unwrap_or_default();
+    let ending = ENDINGS
+        .get(numbers.below(ENDINGS.len()))
+        .copied()
+        .unwrap_or_default();
     format!("You said: \"{quote}\". {ending}")
 }
 
@@ -50,7 +66,10 @@ pub(super) fn reasoning(asked: &str) -> String {
     if let Some(count) = directive(asked, "think").and_then(|text| text.parse().ok()) {
         return exactly(count, 1);
     }
-    format!("The user writes \"{}\". A short answer will do.", short(asked, 60))
+    format!(
+        "The user writes \"{}\". A short answer will do.",
+        short(asked, 60)
+    )
 }
 
 /// FIM (`prefix` and `suffix`) and prefix continuation.
@@ -65,9 +84,18 @@ fn filled_middle(request: &ChatRequest<'_>) -> Option<String> {
 
 /// Text of exactly `count` tokens.
 fn exactly(count: u64, seed: u64) -> String {
-    const WORDS: [&str; 8] = ["one ", "two ", "red ", "sun ", "ice ", "fox ", "map ", "key "];
+    const WORDS: [&str; 8] = [
+        "one ", "two ", "red ", "sun ", "ice ", "fox ", "map ", "key ",
+    ];
     let mut numbers = Numbers::from(seed);
-    (0..count).map(|_| WORDS.get(numbers.below(WORDS.len())).copied().unwrap_or("any ")).collect()
+    (0..count)
+        .map(|_| {
+            WORDS
+                .get(numbers.below(WORDS.len()))
+                .copied()
+                .unwrap_or("any ")
+        })
+        .collect()
 }
 
 fn directive<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
@@ -77,7 +105,10 @@ fn directive<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
 
 /// At most `most` characters of the text.
 pub(super) fn short(text: &str, most: usize) -> &str {
-    text.char_indices().nth(most).map_or(text, |(end, _)| text.get(..end).unwrap_or(text)).trim()
+    text.char_indices()
+        .nth(most)
+        .map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
+        .trim()
 }
 
 /// The pieces a stream sends the text in: one token each.

@@ -25,7 +25,11 @@ impl Injection {
     /// The next `times` requests, whatever they are, meet `fault`.
     #[must_use]
     pub fn next(fault: &str, times: u64) -> Self {
-        Self { fault: fault.to_owned(), times: Some(times), ..Self::default() }
+        Self {
+            fault: fault.to_owned(),
+            times: Some(times),
+            ..Self::default()
+        }
     }
 
     fn meets(&self, model: &str, key: Option<&str>) -> bool {
@@ -50,7 +54,10 @@ impl Injections {
     }
 
     pub(super) fn take(&mut self, model: &str, key: Option<&str>) -> Option<String> {
-        let place = self.waiting.iter().position(|injection| injection.meets(model, key))?;
+        let place = self
+            .waiting
+            .iter()
+            .position(|injection| injection.meets(model, key))?;
         let injection = self.waiting.get_mut(place)?;
         let fault = injection.fault.clone();
         injection.times = injection.times.map(|left| left - 1);
@@ -60,7 +67,9 @@ impl Injections {
 
     /// `flaky-NAME:N` is NAME for the first N requests (3 without a number) and nothing afterwards.
     pub(super) fn still_flaky(&mut self, fault: Fault) -> Option<Fault> {
-        let Some(inner) = fault.name.strip_prefix("flaky-") else { return Some(fault) };
+        let Some(inner) = fault.name.strip_prefix("flaky-") else {
+            return Some(fault);
+        };
         let played = self.played.entry(fault.written.clone()).or_default();
         *played += 1;
         let name = match inner {
@@ -69,6 +78,10 @@ impl Injections {
             "reset" => "reset-before-head",
             other => other,
         };
-        (*played <= fault.number(3)).then(|| Fault { name: name.to_owned(), param: None, ..fault.clone() })
+        (*played <= fault.number(3)).then(|| Fault {
+            name: name.to_owned(),
+            param: None,
+            ..fault.clone()
+        })
     }
 }

@@ -25,57 +25,104 @@ pub struct Limits {
     pub ipd: Option<u64>,
 }
 
-impl Limits {
-    fn rate(rpm: u64, tpm: u64) -> Self {
-        Self { rpm: Some(rpm), tpm: Some(tpm), ..Self::default() }
+/// A span of the rate-limit page: its lowest and highest value over all models and tiers.
+type Span = [u64; 2];
+
+/// `[defaults]` of the data file, as far as the emulator uses it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Defaults {
+    chat: Class,
+    embedding: Class,
+    rerank: Class,
+    image: ImageClass,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Class {
+    /// Fixed for every tier.
+    free: Limits,
+    range: Range,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Range {
+    rpm: Span,
+    tpm: Span,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ImageClass {
+    range: ImageRange,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ImageRange {
+    ipm: Vec<u64>,
+    ipd: Vec<u64>,
+}
+
+impl Defaults {
+    /// The limits that hold for `model` under `settings`.
+    pub(crate) fn limits_of(
+        &self,
+        model: Option<&Model>,
+        id: &str,
+        settings: &LimitSettings,
+    ) -> Limits {
+        if let Some(own) = settings.per_model.get(id) {
+            return *own;
+        }
+        match model {
+            Some(model) if settings.enforce => self.published(model, settings.tier),
+            _ => Limits::default(),
+        }
+    }
+
+    fn published(&self, model: &Model, tier: Tier) -> Limits {
+        if let Some(fixed) = model.limits.get("fixed") {
+            return *fixed;
+        }
+        if let (Tier::L0, Some(seen)) = (tier, model.limits.get("L0")) {
+            return *seen;
+        }
+        match model.kind {
+            Kind::Chat | Kind::Vision | Kind::Ocr => self.chat.limits(model.free, tier),
+            Kind::Embedding => self.embedding.limits(model.free, tier),
+            Kind::Rerank => self.rerank.limits(model.free, tier),
+            Kind::Image | Kind::ImageEdit => self.image.limits(),
+            Kind::Asr | Kind::Tts | Kind::Video => Limits::default(),
+        }
     }
 }
 
-/// The limits that hold for `model` under `settings`.
-pub(crate) fn limits_of(model: Option<&Model>, id: &str, settings: &LimitSettings) -> Limits {
-    if let Some(own) = settings.per_model.get(id) {
-        return *own;
-    }
-    match model {
-        Some(model) if settings.enforce => from_catalogue(model, settings.tier),
-        _ => Limits::default(),
-    }
-}
-
-fn from_catalogue(model: &Model, tier: Tier) -> Limits {
-    if let Some(fixed) = model.limits.get("fixed") {
-        return *fixed;
-    }
-    if let (Tier::L0, Some(seen)) = (tier, model.limits.get("L0")) {
-        return *seen;
-    }
-    if model.free { free_default(model.kind) } else { paid_default(model.kind, tier) }
-}
-
-/// `[defaults.*.free]` of the data file; for vision as for chat (ours).
-fn free_default(kind: Kind) -> Limits {
-    match kind {
-        Kind::Chat | Kind::Vision | Kind::Ocr => Limits::rate(1_000, 50_000),
-        Kind::Embedding | Kind::Rerank => Limits::rate(2_000, 500_000),
-        Kind::Image | Kind::ImageEdit => Limits { ipm: Some(2), ipd: Some(400), ..Limits::default() },
-        Kind::Asr | Kind::Tts | Kind::Video => Limits::default(),
+impl Class {
+    fn limits(&self, free: bool, tier: Tier) -> Limits {
+        if free {
+            return self.free;
+        }
+        let (rpm, tpm) = (scaled(self.range.rpm, tier), scaled(self.range.tpm, tier));
+        Limits {
+            rpm: Some(rpm),
+            tpm: Some(tpm),
+            ..Limits::default()
+        }
     }
 }
 
-/// The page gives only the ends of the span (chat 1,000-10,000 RPM, 50,000-5,000,000 TPM; embedding 2,000-10,000 and
-/// 500,000-10,000,000); the steps between L0 and L5 are ours.
-fn paid_default(kind: Kind, tier: Tier) -> Limits {
-    let step = tier as usize;
-    let pick = |steps: [u64; 6]| steps.get(step).copied().unwrap_or(u64::MAX);
-    match kind {
-        Kind::Chat | Kind::Vision | Kind::Ocr => Limits::rate(
-            pick([1_000, 2_000, 3_000, 5_000, 8_000, 10_000]),
-            pick([50_000, 100_000, 300_000, 1_000_000, 2_000_000, 5_000_000]),
-        ),
-        Kind::Embedding => Limits::rate(
-            pick([2_000, 3_000, 4_000, 6_000, 8_000, 10_000]),
-            pick([500_000, 1_000_000, 2_000_000, 4_000_000, 8_000_000, 10_000_000]),
-        ),
-        other => free_default(other),
+impl ImageClass {
+    fn limits(&self) -> Limits {
+        let (ipm, ipd) = (self.range.ipm.first(), self.range.ipd.first());
+        Limits {
+            ipm: ipm.copied(),
+            ipd: ipd.copied(),
+            ..Limits::default()
+        }
     }
+}
+
+/// The page gives only the ends of a span; L0 gets the low one, L5 the high one, and the tiers between equal factors,
+/// rounded to thousands (ours).
+fn scaled([low, high]: Span, tier: Tier) -> u64 {
+    let factor = (high as f64 / low as f64).powf(f64::from(tier as u8) / 5.0);
+    (low as f64 * factor / 1_000.0).round() as u64 * 1_000
 }

@@ -67,10 +67,15 @@ impl Meters {
         if *limits == Limits::default() {
             return Ok(());
         }
-        let windows = self.0.entry(who.clone()).or_insert_with(|| open_windows(settings));
+        let windows = self
+            .0
+            .entry(who.clone())
+            .or_insert_with(|| open_windows(settings));
         let refusal = METRICS.iter().find(|(metric, unit, _)| {
             let limit = limit_for(limits, metric);
-            limit.is_some_and(|limit| is_full(windows.get_mut(metric), *unit, ask, limit, settings, now))
+            limit.is_some_and(|limit| {
+                is_full(windows.get_mut(metric), *unit, ask, limit, settings, now)
+            })
         });
         if refusal.is_none() || settings.refused_count {
             charge(windows, Unit::Requests, 1, now);
@@ -86,9 +91,22 @@ impl Meters {
     }
 
     /// Charges the tokens really used, or the difference to what was charged before.
-    pub(super) fn settle(&mut self, who: &(String, String), ask: Ask, tokens: u64, charge_at: Charge, now: Duration) {
-        let Some(windows) = self.0.get_mut(who) else { return };
-        let held = if charge_at == Charge::Before { i128::from(ask.tokens) } else { 0 };
+    pub(super) fn settle(
+        &mut self,
+        who: &(String, String),
+        ask: Ask,
+        tokens: u64,
+        charge_at: Charge,
+        now: Duration,
+    ) {
+        let Some(windows) = self.0.get_mut(who) else {
+            return;
+        };
+        let held = if charge_at == Charge::Before {
+            i128::from(ask.tokens)
+        } else {
+            0
+        };
         charge(windows, Unit::Tokens, i128::from(tokens) - held, now);
     }
 
@@ -98,7 +116,15 @@ impl Meters {
 }
 
 fn open_windows(settings: &LimitSettings) -> HashMap<&'static str, Window> {
-    METRICS.iter().map(|(metric, _, minutes)| (*metric, Window::new(settings.rule, settings.minute * *minutes))).collect()
+    METRICS
+        .iter()
+        .map(|(metric, _, minutes)| {
+            (
+                *metric,
+                Window::new(settings.rule, settings.minute * *minutes),
+            )
+        })
+        .collect()
 }
 
 fn is_full(
@@ -113,7 +139,9 @@ fn is_full(
     match unit {
         Unit::Requests => used + 1 > limit,
         Unit::Images => ask.images > 0 && used + ask.images > limit,
-        Unit::Tokens if settings.charge == Charge::Before => used.saturating_add(ask.tokens) > limit,
+        Unit::Tokens if settings.charge == Charge::Before => {
+            used.saturating_add(ask.tokens) > limit
+        }
         Unit::Tokens => used >= limit,
     }
 }

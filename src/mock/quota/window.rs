@@ -25,7 +25,9 @@ impl FromStr for Rule {
             "sliding" => Ok(Self::Sliding),
             "fixed" => Ok(Self::Fixed),
             "bucket" => Ok(Self::Bucket),
-            _ => Err(format!("no rule {text:?}: expected sliding, fixed or bucket")),
+            _ => Err(format!(
+                "no rule {text:?}: expected sliding, fixed or bucket"
+            )),
         }
     }
 }
@@ -64,7 +66,11 @@ impl Window {
     /// An empty window of `span`.
     #[must_use]
     pub fn new(rule: Rule, span: Duration) -> Self {
-        Self { rule, span, charges: VecDeque::new() }
+        Self {
+            rule,
+            span,
+            charges: VecDeque::new(),
+        }
     }
 
     /// Adds `amount`; a negative one corrects an earlier charge and leaves at the same moment as one made now.
@@ -83,14 +89,17 @@ impl Window {
     }
 
     fn sum_since(&mut self, counts: impl Fn(Duration, Duration) -> bool) -> i128 {
-        while self.charges.front().is_some_and(|&(at, _)| !counts(at, self.span)) {
+        while self
+            .charges
+            .front()
+            .is_some_and(|&(at, _)| !counts(at, self.span))
+        {
             self.charges.pop_front();
         }
         self.charges.iter().map(|&(_, amount)| amount).sum()
     }
 
-    /// The bucket's fill: drained since the last look, then kept as one charge made now. Kept in millionths of the
-    /// limit's unit would be finer; whole units rounded up are enough for an emulator, so the exact moment is kept.
+    /// The bucket's fill in whole units, rounded up: every charge is played again, draining in between.
     fn level(&mut self, now: Duration, limit: u64) -> i128 {
         let span = self.span.as_nanos().max(1);
         let mut level: i128 = 0;

@@ -1,0 +1,102 @@
+//! The command line: one file for each command. Decides nothing itself; prints for people, and as
+//! JSON where output may be piped.
+
+mod check;
+mod completions;
+mod console;
+mod doctor;
+mod mock;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Environment, Overrides, Settings};
+use console::Console;
+
+/// Version and commit.
+const VERSION: &str = match option_env!("FLOWGATE_REVISION") {
+    Some(revision) => revision,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
+/// An OpenAI-compatible gateway in front of SiliconFlow.
+#[derive(Debug, Parser)]
+#[command(name = "flowgate", version = VERSION, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  flowgate serve --demo                    try it without an account
+  SILICONFLOW_API_KEY=sk-… flowgate serve  for real; then use http://127.0.0.1:4000/v1
+  flowgate check --config team.toml        find every fault of a configuration
+  flowgate doctor                          find out why it does not work")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::ServeArguments),
+    /// Run the emulator of SiliconFlow alone
+    Mock(mock::MockArguments),
+    /// Check the configuration and say what it means
+    Check(check::CheckArguments),
+    /// Check key, account, clock, network and ports
+    Doctor(doctor::DoctorArguments),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArguments),
+}
+
+/// Options of every command that reads the configuration.
+#[derive(Debug, Clone, Args)]
+struct ConfigArguments {
+    /// Configuration file [default: $FLOWGATE_CONFIG, ./config/flowgate.toml, ~/.config/flowgate/flowgate.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the API listens, in place of server.listen
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where metrics and health listen, in place of admin.listen
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<SocketAddr>,
+}
+
+impl ConfigArguments {
+    fn overrides(&self) -> Overrides {
+        Overrides { file: self.config.clone(), listen: self.listen, admin_listen: self.admin_listen, upstream: None }
+    }
+
+    /// The configuration in force.
+    fn load(&self) -> Result<Settings, String> {
+        let environment = Environment::of_process()?;
+        crate::config::load(&self.overrides(), &environment).map_err(|error| error.to_string())
+    }
+}
+
+/// Runs the command that the process was started with. Exit codes: 0 good, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new();
+    let result = match cli.command {
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments, &console),
+        Command::Serve(arguments) => on_runtime(serve::run(arguments, &console)),
+        Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
+        Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            console.error(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("cannot start: {error}"))?.block_on(command)
+}

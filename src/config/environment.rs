@@ -1,0 +1,61 @@
+//! The environment, and a `.env` file in the working folder, which never overrides it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Variables as they were at start.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    variables: HashMap<String, String>,
+    dotenv: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The process's own variables, completed from `.env` in the working folder.
+    ///
+    /// # Errors
+    /// What is wrong with the `.env` file, without its content.
+    pub fn of_process() -> Result<Self, String> {
+        let own = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::new(own.collect(), Path::new(".env"))
+    }
+
+    /// The given variables, completed from the file at `dotenv` if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the file, without its content.
+    pub fn new(variables: HashMap<String, String>, dotenv: &Path) -> Result<Self, String> {
+        let mut environment = Self { variables, dotenv: None };
+        if dotenv.is_file() {
+            environment.complete_from(dotenv)?;
+            environment.dotenv = Some(dotenv.to_owned());
+        }
+        Ok(environment)
+    }
+
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// The `.env` file that was read.
+    pub fn dotenv(&self) -> Option<&Path> {
+        self.dotenv.as_deref()
+    }
+
+    /// `$XDG_CONFIG_HOME/flowgate`, or `~/.config/flowgate`.
+    pub fn config_folder(&self) -> Option<PathBuf> {
+        let xdg = self.get("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let folder = xdg.or_else(|| self.get("HOME").map(|home| Path::new(home).join(".config")))?;
+        Some(folder.join("flowgate"))
+    }
+
+    fn complete_from(&mut self, file: &Path) -> Result<(), String> {
+        let unreadable = |_| format!("{}: not readable as NAME=value lines", file.display());
+        for pair in dotenvy::from_path_iter(file).map_err(unreadable)? {
+            let (name, value) = pair.map_err(unreadable)?;
+            self.variables.entry(name).or_insert(value);
+        }
+        Ok(())
+    }
+}

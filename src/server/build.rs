@@ -1,0 +1,64 @@
+//! From checked settings to the parts of a running gateway.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use super::door::Door;
+use crate::api::Snapshot;
+use crate::config::{AccountSettings, ServerSettings, Settings};
+use crate::telemetry::metrics::Metrics;
+use crate::tenant::Tenants;
+use crate::upstream::{Account, Upstream};
+
+/// The upstream of one configuration, with what tells whether another one needs a new upstream.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) upstream: Arc<Upstream>,
+    accounts: Vec<AccountSettings>,
+}
+
+impl Built {
+    /// An upstream for `settings`.
+    ///
+    /// # Errors
+    /// What is wrong with its certificates or keys.
+    pub(super) fn new(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, String> {
+        let accounts = settings.accounts.iter().map(account).collect::<Result<_, _>>()?;
+        let metrics = metrics.clone();
+        let upstream = Upstream::new(settings.transport.clone(), accounts, move |reason| metrics.upstream_retry(reason))
+            .map_err(|error| format!("upstream.ca_file: {error}"))?;
+        Ok(Self { upstream: Arc::new(upstream), accounts: settings.accounts.clone() })
+    }
+
+    /// Whether `settings` want the upstream that is already there: then its connections and what is
+    /// known of its health are kept.
+    pub(super) fn suits(&self, settings: &Settings) -> bool {
+        let same = |(ours, theirs): (&AccountSettings, &AccountSettings)| {
+            ours.name == theirs.name && ours.api_key.expose_secret() == theirs.api_key.expose_secret()
+        };
+        *self.upstream.transport() == settings.transport
+            && self.accounts.len() == settings.accounts.len()
+            && self.accounts.iter().zip(&settings.accounts).all(same)
+    }
+
+    /// What requests look at.
+    pub(super) fn snapshot(&self, settings: &Settings) -> Snapshot {
+        Snapshot {
+            tenants: Tenants::new(settings.keys.iter().cloned()),
+            aliases: Arc::new(settings.aliases.clone()),
+            upstream: self.upstream.clone(),
+            settings: settings.api.clone(),
+        }
+    }
+}
+
+fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {
+    let account = Account::new(settings.name.clone(), settings.api_key.clone());
+    account.map(Arc::new).ok_or_else(|| format!("account `{}`: its key has characters that no header can carry", settings.name))
+}
+
+/// The door of the data plane.
+pub(super) fn door(settings: &ServerSettings) -> Door {
+    Door::new(settings.listen.ip().is_loopback(), settings.hosts.clone(), settings.origins.clone())
+}

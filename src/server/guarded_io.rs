@@ -1,0 +1,179 @@
+//! A connection with limits of time: for a head to arrive, for an unused connection to stay, for a
+//! caller to take what it is sent.
+//!
+//! Timers are lazy: one is set when there is something to wait for and looked at when it fires, so
+//! that a busy connection pays nothing for them.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::active::Activity;
+use super::head_scan::HeadScan;
+
+/// Limits of time on a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IoLimits {
+    /// From the first byte of a head to its last.
+    pub(super) header: Duration,
+    /// Without a request.
+    pub(super) idle: Duration,
+    /// Without the peer taking any byte.
+    pub(super) write: Duration,
+}
+
+/// A connection `T` under [`IoLimits`].
+#[derive(Debug)]
+pub(super) struct GuardedIo<T> {
+    io: T,
+    limits: IoLimits,
+    activity: Arc<Activity>,
+    scan: HeadScan,
+    /// Since when a head is awaited, and whether it has begun.
+    waiting: Option<(Instant, bool)>,
+    read_timer: Option<Pin<Box<Sleep>>>,
+    stalled_since: Option<Instant>,
+    write_timer: Option<Pin<Box<Sleep>>>,
+    is_first: bool,
+    /// HTTP/2 has no heads to look at between requests, only frames.
+    is_http2: bool,
+}
+
+impl<T> GuardedIo<T> {
+    pub(super) fn new(io: T, limits: IoLimits, activity: Arc<Activity>) -> Self {
+        Self {
+            io,
+            limits,
+            activity,
+            scan: HeadScan::default(),
+            waiting: None,
+            read_timer: None,
+            stalled_since: None,
+            write_timer: None,
+            is_first: true,
+            is_http2: false,
+        }
+    }
+
+    /// Bytes arrived while no request was being served: they belong to a head.
+    fn look(&mut self, bytes: &[u8]) {
+        self.is_http2 |= self.is_first && bytes.starts_with(b"PRI * HTTP/2");
+        if self.is_http2 || self.activity.is_busy() {
+            return;
+        }
+        if self.waiting.is_none() {
+            self.scan = HeadScan::default();
+        }
+        self.scan.look(bytes);
+        if self.scan.is_contradictory() {
+            self.activity.flag_contradiction();
+        }
+        match &mut self.waiting {
+            Some((_, true)) => {}
+            waiting => *waiting = Some((Instant::now(), self.scan.has_begun())),
+        }
+    }
+
+    /// Pending while there is time; an error when a head or the next request is overdue.
+    fn poll_read_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_busy() {
+            self.waiting = None;
+            self.is_first = false;
+            return Poll::Pending;
+        }
+        let now = Instant::now();
+        if self.waiting.is_none() {
+            self.scan = HeadScan::default();
+        }
+        let (since, has_begun) = *self.waiting.get_or_insert((now, false));
+        // A new connection that says nothing is a head that does not come.
+        let is_head = !self.is_http2 && (has_begun || self.is_first);
+        let limit = if is_head { self.limits.header } else { self.limits.idle };
+        poll_deadline(&mut self.read_timer, since + limit, now, context)
+    }
+
+    fn poll_write_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let now = Instant::now();
+        let since = *self.stalled_since.get_or_insert(now);
+        poll_deadline(&mut self.write_timer, since + self.limits.write, now, context)
+    }
+
+    fn written<R>(&mut self, result: Poll<io::Result<R>>, context: &mut Context<'_>) -> Poll<io::Result<R>> {
+        if result.is_ready() {
+            self.stalled_since = None;
+            return result;
+        }
+        self.poll_write_limit(context).map(|limit| limit.and(Err(timed_out())))
+    }
+}
+
+/// Sets `timer` to fire no later than `deadline` and says whether that has passed. A timer that was
+/// set for an earlier deadline fires early and is set again: cheaper than moving it every time.
+fn poll_deadline(
+    timer: &mut Option<Pin<Box<Sleep>>>,
+    deadline: Instant,
+    now: Instant,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    if now >= deadline {
+        return Poll::Ready(Err(timed_out()));
+    }
+    let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+    if timer.deadline() > deadline {
+        timer.as_mut().reset(deadline);
+    }
+    while timer.as_mut().poll(context).is_ready() {
+        timer.as_mut().reset(deadline.max(Instant::now() + Duration::from_millis(1)));
+    }
+    Poll::Pending
+}
+
+fn timed_out() -> io::Error {
+    io::Error::from(io::ErrorKind::TimedOut)
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for GuardedIo<T> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.io).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) => {
+                self.look(&buffer.filled()[before..]);
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_read_limit(context),
+        }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.written(result, context)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        self.written(result, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_flush(context);
+        self.written(result, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.io).poll_shutdown(context);
+        self.written(result, context)
+    }
+}

@@ -1,0 +1,18 @@
+//! Listeners, TLS, the door, drain and reload. The only room that knows every other one.
+//!
+//! Start with [`Server::bind`] and [`Server::run`].
+
+mod accept;
+mod active;
+mod build;
+mod door;
+mod drain;
+mod guarded_io;
+mod head_scan;
+mod reload;
+mod run;
+mod service;
+mod tls;
+
+pub use reload::Source;
+pub use run::{Server, StartError};

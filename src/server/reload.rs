@@ -1,0 +1,138 @@
+//! A new configuration in force without a dropped stream: on SIGHUP, and when a file changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use super::build::{self, Built};
+use super::door::Door;
+use super::tls::TlsSource;
+use crate::api::Gateway;
+use crate::config::{self, Environment, Overrides, Settings};
+use crate::telemetry::metrics::Metrics;
+
+/// Editors and ConfigMaps change files in several steps; this long after the last one they are read.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// Where a configuration comes from, again and again.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What the command line said.
+    pub overrides: Overrides,
+    /// Whether the environment is that of the process (then `.env` is read again), or this one.
+    pub environment: Option<Environment>,
+}
+
+impl Source {
+    fn load(&self) -> Result<Settings, String> {
+        let environment = match &self.environment {
+            Some(environment) => environment.clone(),
+            None => Environment::of_process()?,
+        };
+        config::load(&self.overrides, &environment).map_err(|error| error.to_string())
+    }
+}
+
+/// The parts of a running gateway that a reload changes.
+pub(super) struct Reloader {
+    pub(super) source: Source,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) door: Arc<ArcSwap<Door>>,
+    pub(super) tls: Option<Arc<TlsSource>>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) current: Mutex<(Settings, Built)>,
+}
+
+impl Reloader {
+    /// Reads the configuration again. A broken one changes nothing but a log line and a metric.
+    pub(super) fn reload(&self) {
+        match self.source.load().and_then(|settings| self.apply(settings)) {
+            Ok(()) => {
+                self.metrics.reloaded(true, now());
+                info!("the configuration was loaded again");
+            }
+            Err(faults) => {
+                self.metrics.reloaded(false, now());
+                error!("the new configuration was refused, the old one stays in force:\n{faults}");
+            }
+        }
+    }
+
+    /// Puts `settings` in force: everything that can fail first, then everything at once.
+    fn apply(&self, settings: Settings) -> Result<(), String> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = if current.1.suits(&settings) { None } else { Some(Built::new(&settings, &self.metrics)?) };
+        if let (Some(tls), Some(files)) = (&self.tls, &settings.server.tls) {
+            tls.reload(files)?;
+        }
+        warn_of_restarts(&current.0, &settings);
+        if let Some(fresh) = fresh {
+            current.1 = fresh;
+        }
+        self.gateway.replace(current.1.snapshot(&settings));
+        self.door.store(Arc::new(build::door(&settings.server)));
+        current.0 = settings;
+        Ok(())
+    }
+
+    /// The files whose change means a reload.
+    fn files(&self) -> Vec<PathBuf> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.0.file.iter().chain(&current.0.watched).cloned().collect()
+    }
+
+    /// Reloads whenever a file changes, for as long as it is polled.
+    pub(super) async fn watch(&self) {
+        let files = self.files();
+        let (sender, mut changes) = mpsc::channel(16);
+        let Some(_watcher) = watcher(&files, sender) else { return std::future::pending().await };
+        while changes.recv().await.is_some() {
+            while let Ok(Some(())) = tokio::time::timeout(SETTLE, changes.recv()).await {}
+            self.reload();
+        }
+    }
+}
+
+/// Seconds since the epoch.
+pub(super) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// Some settings are used once, at start.
+fn warn_of_restarts(old: &Settings, new: &Settings) {
+    let (a, b) = (&old.server, &new.server);
+    let listens = a.listen != b.listen || old.admin_listen != new.admin_listen;
+    let limits = (a.header_timeout, a.idle_timeout, a.write_timeout, a.max_connections, a.body_memory, a.drain_timeout)
+        != (b.header_timeout, b.idle_timeout, b.write_timeout, b.max_connections, b.body_memory, b.drain_timeout);
+    if listens || limits || a.tls.is_some() != b.tls.is_some() || old.log != new.log {
+        warn!("changes to [server] addresses, limits and TLS on or off, to [admin] and to [log] need a restart; the rest is in force");
+    }
+}
+
+/// Watches the folders of `files`: editors replace files, and a ConfigMap changes by a symbolic link
+/// beside them.
+fn watcher(files: &[PathBuf], sender: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let folders: std::collections::BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+    if folders.is_empty() {
+        return None;
+    }
+    let is_change = |event: &notify::Event| !event.kind.is_access();
+    let report = move |event: notify::Result<notify::Event>| {
+        if event.as_ref().is_ok_and(is_change) {
+            let _full_means_one_is_waiting = sender.try_send(());
+        }
+    };
+    let mut watcher = notify::recommended_watcher(report).map_err(|error| warn!(%error, "cannot watch files; use SIGHUP to reload")).ok()?;
+    for folder in folders {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+            warn!(%error, folder = %folder.display(), "cannot watch this folder; use SIGHUP to reload");
+        }
+    }
+    Some(watcher)
+}

@@ -1,0 +1,191 @@
+//! A gateway from bind to exit.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use super::accept::Acceptor;
+use super::build::{self, Built};
+use super::door::Door;
+use super::drain::Drain;
+use super::guarded_io::IoLimits;
+use super::reload::{Reloader, Source, now};
+use super::service::{AdminPlane, DataPlane};
+use super::tls::TlsSource;
+use crate::admin::{self, AdminState};
+use crate::api::Gateway;
+use crate::config::Settings;
+use crate::telemetry::metrics::Metrics;
+
+/// Connections at once on the admin plane (ours).
+const ADMIN_CONNECTIONS: u32 = 64;
+/// Connections that wait to be accepted (ours).
+const BACKLOG: u32 = 1024;
+
+/// Why a gateway could not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {0}: {1}. Is another flowgate running? Choose another address with {2}")]
+    Bind(SocketAddr, String, &'static str),
+    /// A certificate or a key cannot be used.
+    #[error("{0}")]
+    Settings(String),
+}
+
+/// A gateway that listens and is about to serve.
+pub struct Server {
+    data: Acceptor<DataPlane>,
+    admin: Acceptor<AdminPlane>,
+    reloader: Arc<Reloader>,
+    drain: Drain,
+    drain_timeout: Duration,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("data", &self.data_address()).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Binds both planes. `source` is where reloads read from.
+    ///
+    /// # Errors
+    /// [`StartError`] when an address or a certificate cannot be used.
+    pub async fn bind(settings: Settings, source: Source) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Settings(error.to_string()))?);
+        let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
+        let tls = settings.server.tls.as_ref().map(TlsSource::load).transpose().map_err(StartError::Settings)?;
+        let gateway = Arc::new(Gateway::new(built.snapshot(&settings), metrics.clone(), settings.server.body_memory));
+        let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server)));
+        let reloader = Reloader {
+            source,
+            gateway: gateway.clone(),
+            door: door.clone(),
+            tls: tls.map(Arc::new),
+            metrics: metrics.clone(),
+            current: Mutex::new((settings.clone(), built)),
+        };
+        metrics.loaded(true, now());
+        let drain = Drain::default();
+        let limits = limits(&settings);
+        Ok(Self {
+            data: Acceptor {
+                listener: listen(settings.server.listen, "server.listen or --listen").await?,
+                tls: reloader.tls.clone(),
+                limits,
+                max_connections: settings.server.max_connections,
+                open: Some(metrics.connections.clone()),
+                service: DataPlane { gateway: gateway.clone(), door },
+            },
+            admin: Acceptor {
+                listener: listen(settings.admin_listen, "admin.listen or --admin-listen").await?,
+                tls: None,
+                limits,
+                max_connections: ADMIN_CONNECTIONS,
+                open: None,
+                service: admin_plane(&settings, gateway, drain.clone()),
+            },
+            reloader: Arc::new(reloader),
+            drain,
+            drain_timeout: settings.server.drain_timeout,
+        })
+    }
+
+    /// Where the data plane listens; the port is real even if 0 was asked for.
+    pub fn data_address(&self) -> Option<SocketAddr> {
+        self.data.listener.local_addr().ok()
+    }
+
+    /// Where the admin plane listens.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.listener.local_addr().ok()
+    }
+
+    /// Reads the configuration again, as SIGHUP does.
+    pub fn reload_handle(&self) -> impl Fn() + Send + Sync + use<> {
+        let reloader = self.reloader.clone();
+        move || reloader.reload()
+    }
+
+    /// Serves until `stop` is ready, then finishes what is open: up to the drain time, or until
+    /// `hurry` is ready. Returns how many connections had to be cut.
+    pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> usize {
+        let (connections, servants) = (TaskTracker::new(), TaskTracker::new());
+        let drain = self.drain.clone();
+        servants.spawn(self.data.run(drain.clone(), connections.clone()));
+        // The admin plane answers to the end, so that a probe can see the drain.
+        let admin_drain = Drain::default();
+        let admin_connections = TaskTracker::new();
+        servants.spawn(self.admin.run(admin_drain.clone(), admin_connections.clone()));
+        tokio::select! {
+            () = stop => {}
+            () = self.reloader.watch() => {}
+        }
+        drain.begin();
+        let cut = finish(&connections, &drain, self.drain_timeout, hurry).await;
+        admin_drain.cut();
+        admin_connections.close();
+        servants.close();
+        tokio::join!(admin_connections.wait(), servants.wait());
+        cut
+    }
+}
+
+/// Waits for open connections; the number of those that had to be cut.
+async fn finish(connections: &TaskTracker, drain: &Drain, limit: Duration, hurry: impl Future<Output = ()>) -> usize {
+    connections.close();
+    if !connections.is_empty() {
+        info!(open = connections.len(), "no new requests; finishing the open ones");
+    }
+    let is_done = tokio::select! {
+        () = connections.wait() => true,
+        () = tokio::time::sleep(limit) => false,
+        () = hurry => false,
+    };
+    let cut = if is_done { 0 } else { connections.len() };
+    if cut > 0 {
+        warn!(cut, "the time to finish is over; closing what is still open");
+    }
+    drain.cut();
+    connections.wait().await;
+    cut
+}
+
+fn limits(settings: &Settings) -> IoLimits {
+    let server = &settings.server;
+    IoLimits { header: server.header_timeout, idle: server.idle_timeout, write: server.write_timeout }
+}
+
+fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, drain: Drain) -> AdminPlane {
+    let metrics = gateway.metrics().clone();
+    let refresh = {
+        let metrics = metrics.clone();
+        move || metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()))
+    };
+    let state = AdminState {
+        metrics,
+        is_ready: Arc::new(move || !drain.has_begun()),
+        refresh: Arc::new(refresh),
+    };
+    let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
+    AdminPlane { router: admin::router(state), door: Arc::new(ArcSwap::from_pointee(door)) }
+}
+
+#[expect(clippy::unused_async, reason = "a listener belongs to the runtime it is made in")]
+async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
+    let failed = |error: std::io::Error| StartError::Bind(address, error.to_string(), setting);
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).map_err(failed)?;
+    socket.set_reuse_address(true).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    socket.bind(&address.into()).map_err(failed)?;
+    socket.listen(BACKLOG.cast_signed()).map_err(failed)?;
+    TcpListener::from_std(socket.into()).map_err(failed)
+}
