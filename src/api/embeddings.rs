@@ -110,7 +110,7 @@ async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<
         headers: headers::answer_headers(&parts.headers),
         entries: data.into_iter().map(|entry| renumbered(entry, first)).collect(),
         model: object.get("model").map_or("null", |model| model.value).to_owned(),
-        tokens: usage::of_answer(text).tokens,
+        tokens: usage::of_answer(&object).tokens,
         answer: Meta { attempts, trace_id },
     })
 }

@@ -10,7 +10,17 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// A fresh id such as `req_6f1d0c2b9a8e4f7700000000000000a1`.
 pub(super) fn fresh() -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("req_{:016x}{:016x}", mixed(SEED[0] ^ number), mixed(SEED[1].wrapping_add(number)))
+    let mut id = String::with_capacity(36);
+    id.push_str("req_");
+    for word in [mixed(SEED[0] ^ number), mixed(SEED[1].wrapping_add(number))] {
+        id.extend((0..16).rev().map(|digit| hex(word >> (digit * 4))));
+    }
+    id
+}
+
+/// The lowest four bits as a digit.
+fn hex(bits: u64) -> char {
+    char::from(b"0123456789abcdef"[(bits & 15) as usize])
 }
 
 /// The finaliser of SplitMix64: a bijection, so that different numbers stay different.

@@ -1,6 +1,7 @@
 //! Whole JSON answers: finish reasons put right, usage read, an error or a blank in a 200 found.
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::chunk;
 use super::usage::{self, Usage};
@@ -51,7 +52,7 @@ pub fn read(bytes: Bytes, is_chat: bool) -> Result<Answer, AnswerFault> {
     if object.get("choices").is_none() && is_error(&object) {
         return Err(AnswerFault::Refused(bytes));
     }
-    let usage = usage::of_answer(text);
+    let usage = usage::of_answer(&object);
     let mut edits = if is_chat { finish_edits(text, &object) } else { Vec::new() };
     let names = if edits.is_empty() { Vec::new() } else { vec!["finish-reason"] };
     Ok(Answer { bytes: splice::apply(&bytes, &mut edits), usage, edits: names })
@@ -68,8 +69,13 @@ fn untouched(bytes: Bytes) -> Answer {
     Answer { bytes, usage: Usage::default(), edits: Vec::new() }
 }
 
+/// The choices are only looked into when one of them may need an edit.
 fn finish_edits(text: &str, answer: &Object<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
+    let is_there = |word: &[u8]| memmem::find(text.as_bytes(), word).is_some();
+    if !is_there(b"\"tool_calls\"") && !is_there(b"\"eos\"") {
+        return edits;
+    }
     let choices = answer.get("choices").and_then(|choices| json::elements(choices.value)).unwrap_or_default();
     for choice in choices {
         let Ok(choice) = Object::parse_within(text, choice) else { continue };

@@ -19,6 +19,8 @@ use super::usage_tap::UsageTap;
 
 /// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
 const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
+/// Frames that are ready together are sent on together, up to about this many bytes (ours).
+const MOST_JOINED: usize = 16 * 1024;
 /// Time for an error event to leave before the connection is broken off (ours).
 const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
 
@@ -103,7 +105,50 @@ pub struct Relayed {
     waiting_since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     error_event: Option<ErrorEvent>,
+    gathered: Gathered,
     state: State,
+}
+
+/// Frames that wait for one more look at the upstream before they are sent on.
+///
+/// The upstream's connection is a task of its own that hands over one frame at a time. When it has
+/// read many events at once, sending each on by itself would cost a system call for each; giving
+/// that task one turn first joins them, and a paced stream is delayed by no more than that turn.
+#[derive(Debug, Default)]
+struct Gathered {
+    first: Bytes,
+    rest: Vec<u8>,
+    has_yielded: bool,
+}
+
+impl Gathered {
+    fn push(&mut self, piece: Bytes) {
+        self.has_yielded = false;
+        if self.first.is_empty() {
+            self.first = piece;
+        } else {
+            self.rest.extend_from_slice(&piece);
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    /// Everything gathered, as one piece.
+    fn take(&mut self) -> Bytes {
+        let first = std::mem::take(&mut self.first);
+        if self.rest.is_empty() {
+            return first;
+        }
+        let rest = std::mem::take(&mut self.rest);
+        Bytes::from([&first[..], &rest[..]].concat())
+    }
+
+    /// Whether to give the upstream's task a turn: once for each piece.
+    fn yields(&mut self) -> bool {
+        self.len() > 0 && !std::mem::replace(&mut self.has_yielded, true)
+    }
 }
 
 #[derive(Debug)]
@@ -133,6 +178,7 @@ impl Relayed {
             waiting_since: None,
             timer: None,
             error_event,
+            gathered: Gathered::default(),
             state: State::Flowing,
         }
     }
@@ -148,26 +194,35 @@ impl Relayed {
         if !self.prefix.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.prefix)))));
         }
-        loop {
+        while self.gathered.len() < MOST_JOINED {
             match Pin::new(&mut self.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.waiting_since = None;
-                    if let Some(out) = self.frame(frame) {
-                        return Poll::Ready(Some(out));
+                    if let Some(fault) = self.gather(frame) {
+                        return self.failed(RelayError::Stream(fault));
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return self.failed(RelayError::Broken(reason(&error))),
                 Poll::Ready(None) => return self.ended(),
+                Poll::Pending if self.gathered.yields() => {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Pending if self.gathered.len() > 0 => break,
                 Poll::Pending => match ready!(self.poll_limits(context)) {
                     Some(error) => return self.failed(error),
                     None => return self.ended(),
                 },
             }
         }
+        if let Some(settlement) = &mut self.settlement {
+            settlement.first_byte();
+        }
+        Poll::Ready(Some(Ok(Frame::data(self.gathered.take()))))
     }
 
-    /// One frame of the upstream; `None` when nothing of it can go on yet.
-    fn frame(&mut self, frame: Frame<Bytes>) -> Option<Result<Frame<Bytes>, RelayError>> {
+    /// One frame of the upstream through the tap; what is wrong with the stream, if something is.
+    fn gather(&mut self, frame: Frame<Bytes>) -> Option<StreamFault> {
         let data = frame.into_data().ok()?;
         let out = match &mut self.tap {
             Tap::Chat(chat) => chat.push(data),
@@ -177,20 +232,10 @@ impl Relayed {
             }
             Tap::Opaque => data,
         };
-        if let Some(fault) = self.fault() {
-            return match self.failed(RelayError::Stream(fault)) {
-                Poll::Ready(Some(Ok(event))) => Some(Ok(Frame::data(joined(out, event)))),
-                Poll::Ready(other) => other,
-                Poll::Pending => None,
-            };
+        if !out.is_empty() {
+            self.gathered.push(out);
         }
-        if out.is_empty() {
-            return None;
-        }
-        if let Some(settlement) = &mut self.settlement {
-            settlement.first_byte();
-        }
-        Some(Ok(Frame::data(out)))
+        self.fault()
     }
 
     fn fault(&self) -> Option<StreamFault> {
@@ -230,41 +275,36 @@ impl Relayed {
 
     /// The upstream's body is over.
     fn ended(&mut self) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        let last = match &mut self.tap {
-            Tap::Chat(chat) => chat.finish(),
-            Tap::Events(_) | Tap::Opaque => Bytes::new(),
-        };
+        if let Tap::Chat(chat) = &mut self.tap {
+            let last = chat.finish();
+            self.gathered.push(last);
+        }
         if let Some(fault) = self.fault() {
-            return match self.failed(RelayError::Stream(fault)) {
-                Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(Frame::data(joined(last, event))))),
-                other => other,
-            };
+            return self.failed(RelayError::Stream(fault));
         }
         self.settle(Outcome::Complete);
         self.state = State::Ended;
+        let last = self.gathered.take();
         Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))))
     }
 
     /// The answer cannot be completed: tell the caller in the stream if it is one, then break off.
     /// After `[DONE]` nothing is lost and nothing is told.
     fn failed(&mut self, error: RelayError) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        let good = self.gathered.take();
         if matches!(&self.tap, Tap::Chat(chat) if chat.is_done()) {
             self.settle(Outcome::Complete);
             self.state = State::Ended;
-            return Poll::Ready(None);
+            return Poll::Ready((!good.is_empty()).then(|| Ok(Frame::data(good))));
         }
         if let Some(settlement) = &self.settlement {
             settlement.upstream_error(error.label());
         }
         self.settle(Outcome::Broken);
-        let Some(event) = self.error_event else {
-            self.state = State::Ended;
-            return Poll::Ready(Some(Err(error)));
-        };
-        let event = event(&error);
+        let event = self.error_event.map(|event| event(&error)).unwrap_or_default();
         self.timer = None;
         self.state = State::Failing(error);
-        Poll::Ready(Some(Ok(Frame::data(event))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from([good, event].concat())))))
     }
 
     fn poll_failing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
@@ -339,11 +379,6 @@ impl Body for RelayBody {
             Self::Relayed(_) => SizeHint::default(),
         }
     }
-}
-
-fn joined(first: Bytes, frame: Frame<Bytes>) -> Bytes {
-    let second = frame.into_data().unwrap_or_default();
-    if first.is_empty() { second } else { [first, second].concat().into() }
 }
 
 /// The innermost cause of a transport error: it says what happened, the layers above only where.

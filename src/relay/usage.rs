@@ -131,8 +131,7 @@ fn count(value: &str) -> Option<u64> {
 
 /// Reads the usage of a whole JSON answer of any endpoint: `usage`, rerank's `meta.tokens` or
 /// `tokens`, pictures by their number.
-pub fn of_answer(text: &str) -> Usage {
-    let Ok(answer) = Object::parse(text) else { return Usage::default() };
+pub fn of_answer(answer: &Object<'_>) -> Usage {
     let tokens = answer
         .get("usage")
         .and_then(|usage| read(usage.value))
@@ -179,6 +178,7 @@ mod tests {
     #[test]
     fn finds_it_in_every_answer() {
         let meta = r#"{"id":"r","results":[],"meta":{"tokens":{"input_tokens":30,"output_tokens":1}}}"#;
+        let of_answer = |text: &str| super::of_answer(&Object::parse(text).unwrap());
         assert_eq!(of_answer(meta).tokens.input, 30);
         assert_eq!(of_answer(r#"{"results":[],"tokens":{"input_tokens":9,"output_tokens":0}}"#).tokens.input, 9);
         assert_eq!(of_answer(r#"{"images":[{"url":"a"},{"url":"b"}]}"#).images, 2);

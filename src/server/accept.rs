@@ -112,7 +112,7 @@ impl<M: MakeService> Acceptor<M> {
 
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().max_buf_size(MOST_BUFFERED).timer(TokioTimer::new()).header_read_timeout(None);
+    builder.http1().writev(false).max_buf_size(MOST_BUFFERED).timer(TokioTimer::new()).header_read_timeout(None);
     builder
         .http2()
         .timer(TokioTimer::new())

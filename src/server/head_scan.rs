@@ -21,26 +21,30 @@ pub(super) struct HeadScan {
 impl HeadScan {
     /// Looks at bytes that arrived while a head was expected.
     pub(super) fn look(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
             if self.is_over {
                 return;
             }
-            self.step(byte);
+            self.part(&bytes[start..end]);
+            self.end_line();
+            start = end + 1;
+        }
+        if !self.is_over {
+            self.part(&bytes[start..]);
         }
     }
 
-    fn step(&mut self, byte: u8) {
-        match byte {
-            b'\n' => self.end_line(),
-            b'\r' => {}
-            _ => {
-                self.has_begun = true;
-                if let Some(place) = self.line.get_mut(self.length) {
-                    *place = byte.to_ascii_lowercase();
-                }
-                self.length += 1;
-            }
+    /// A part of a line, without its end. Only its beginning is kept.
+    fn part(&mut self, part: &[u8]) {
+        let part = part.strip_suffix(b"\r").unwrap_or(part);
+        self.has_begun |= !part.is_empty();
+        let room = LONGEST.saturating_sub(self.length).min(part.len());
+        let kept = self.length.min(LONGEST);
+        for (place, byte) in self.line[kept..].iter_mut().zip(&part[..room]) {
+            *place = byte.to_ascii_lowercase();
         }
+        self.length += part.len();
     }
 
     fn end_line(&mut self) {

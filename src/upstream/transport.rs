@@ -124,6 +124,7 @@ pub(super) fn client(settings: &TransportSettings) -> Result<HttpClient, String>
         .pool_idle_timeout(POOL_IDLE)
         .pool_timer(TokioTimer::new())
         .http1_max_buf_size(MOST_BUFFERED)
+        .http1_writev(false)
         .build(timed))
 }
 

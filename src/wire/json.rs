@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::Deserializer;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -46,8 +46,9 @@ impl<'a> Object<'a> {
     /// # Errors
     /// The parser's own words when `text` is not a JSON object.
     pub fn parse_within(whole: &str, text: &'a str) -> Result<Self, serde_json::Error> {
-        let Members(pairs) = serde_json::from_str(text)?;
-        let members = pairs.into_iter().map(|(key, value)| Member::new(whole, key, value)).collect();
+        let mut parser = serde_json::Deserializer::from_str(text);
+        let members = parser.deserialize_map(Members { whole })?;
+        parser.end()?;
         Ok(Self { members })
     }
 
@@ -144,29 +145,24 @@ pub fn quote(value: &str) -> String {
     serde_json::Value::from(value).to_string()
 }
 
-struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
-    }
+/// Collects the members of an object that is part of `whole`.
+struct Members<'w> {
+    whole: &'w str,
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<Member<'de>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::with_capacity(12);
-        while let Some(pair) = map.next_entry()? {
-            pairs.push(pair);
+        let mut members = Vec::with_capacity(10);
+        while let Some((key, value)) = map.next_entry()? {
+            members.push(Member::new(self.whole, key, value));
         }
-        Ok(Members(pairs))
+        Ok(members)
     }
 }
 

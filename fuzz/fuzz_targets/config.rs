@@ -1,0 +1,21 @@
+//! The configuration: any text is read or refused with its faults, and no secret is in the refusal.
+
+#![no_main]
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use flowgate::config::{self, Environment, Overrides};
+use libfuzzer_sys::fuzz_target;
+
+const SECRET: &str = "sk-zqxjkvwp";
+
+fuzz_target!(|text: &str| {
+    let variables = ["SILICONFLOW_API_KEY", "KEY"].map(|name| (name.to_owned(), SECRET.to_owned()));
+    let environment = Environment::new(HashMap::from(variables), Path::new("")).expect("no file is read");
+    if let Err(error) = config::parse(text, None, &Overrides::default(), &environment) {
+        let message = error.to_string();
+        assert!(!message.is_empty());
+        assert!(!message.contains(SECRET) || text.contains(SECRET));
+    }
+});

@@ -1,0 +1,37 @@
+//! Forms on their way through: every byte passes, and the field is seen the same however the form is cut.
+//! Input: one byte (size of the pieces), then a form with the boundary `b0`.
+
+#![no_main]
+
+use std::convert::Infallible;
+
+use flowgate::wire::multipart::{self, FormTap};
+use flowgate_fuzz::splits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&size, form)) = data.split_first() else { return };
+    let _ = std::str::from_utf8(form).map(multipart::boundary);
+    let (kept, seen) = run(&[form], None);
+    assert_eq!(kept, form, "a form that is not edited passes as it is");
+    let replaced = run(&[form], Some("Qwen/Qwen3-8B"));
+    for pieces in splits(form, size) {
+        assert_eq!(run(&pieces, None), (kept.clone(), seen.clone()));
+        assert_eq!(run(&pieces, Some("Qwen/Qwen3-8B")), replaced);
+    }
+});
+
+/// The bytes that came out, and the values that were seen.
+fn run(pieces: &[&[u8]], replacement: Option<&str>) -> (Vec<u8>, Vec<String>) {
+    let mut tap = FormTap::new("b0", "model");
+    let (mut out, mut seen) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        let Ok(passed) = tap.push::<Infallible>(piece, &mut |value| {
+            seen.push(value.to_owned());
+            Ok(replacement.map(str::to_owned))
+        });
+        out.extend_from_slice(&passed);
+    }
+    out.extend_from_slice(&tap.finish());
+    (out, seen)
+}

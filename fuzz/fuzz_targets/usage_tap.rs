@@ -1,0 +1,28 @@
+//! The tap for streams that pass unedited, and usage in whole answers: the same counts however the stream is cut.
+//! Input: one byte (size of the pieces), then the stream or answer.
+
+#![no_main]
+
+use bytes::Bytes;
+use flowgate::relay::usage::{self, Tokens};
+use flowgate::relay::usage_tap::UsageTap;
+use flowgate_fuzz::splits;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&size, stream)) = data.split_first() else { return };
+    let whole = run(&[stream]);
+    for pieces in splits(stream, size) {
+        assert_eq!(run(&pieces), whole);
+    }
+    if let Ok(text) = std::str::from_utf8(stream) {
+        usage::read(text);
+        usage::of_answer(text);
+    }
+});
+
+fn run(pieces: &[&[u8]]) -> Option<Tokens> {
+    let mut tap = UsageTap::default();
+    pieces.iter().for_each(|piece| tap.look(&Bytes::copy_from_slice(piece)));
+    tap.tokens()
+}

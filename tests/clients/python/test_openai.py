@@ -1,0 +1,222 @@
+"""openai-python, 3.x and 1.x."""
+
+import json
+
+import openai
+import pytest
+from gateway import *
+from openai import OpenAI
+from pydantic import BaseModel
+
+STATUS_ERRORS = {
+    400: openai.BadRequestError,
+    401: openai.AuthenticationError,
+    403: openai.PermissionDeniedError,
+    404: openai.NotFoundError,
+    429: openai.RateLimitError,
+}
+
+
+def client(key="ANN", **options):
+    return OpenAI(base_url=BASE_URL, api_key=KEYS[key], **options)
+
+
+def chat(content, model=CHAT, **options):
+    return client().chat.completions.create(model=model, messages=user(content), **options)
+
+
+def counts(usage):
+    return usage.prompt_tokens, usage.completion_tokens
+
+
+def billed(emulator):
+    total = emulator.billed()
+    return total["prompt_tokens"], total["completion_tokens"]
+
+
+def test_chat(emulator):
+    answer = chat(say(TEXT))
+    assert answer.choices[0].message.content == TEXT and answer.choices[0].finish_reason == "stop"
+    assert counts(answer.usage) == billed(emulator)
+    assert answer._request_id.startswith("req_")
+
+
+def test_alias(emulator):
+    assert chat(say(TEXT), model="gpt-4o-mini").choices[0].message.content == TEXT
+    assert emulator.bodies()[0]["model"] == CHAT
+
+
+def test_newer_names_of_fields(emulator):
+    messages = [{"role": "developer", "content": "Be short."}, *user("[[tokens=40]]")]
+    answer = client().chat.completions.create(model=CHAT, messages=messages, max_completion_tokens=5)
+    assert answer.choices[0].finish_reason == "length" and answer.usage.completion_tokens == 5
+    assert emulator.bodies()[0]["messages"][0]["role"] == "system"
+
+
+def test_finish_reason_that_openai_does_not_know():
+    assert chat(say(TEXT), model=SAYS_EOS).choices[0].finish_reason == "stop"
+    *_, last = chat(say(TEXT), model=SAYS_EOS, stream=True)
+    assert last.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("model", [CHAT, THINKING, "deepseek-ai/DeepSeek-V3.2"])
+def test_stream_without_usage(emulator, model):
+    chunks = list(chat(say(TEXT), model=model, stream=True))
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
+    assert chunks[0].choices[0].delta.role == "assistant" and chunks[-1].choices[0].finish_reason == "stop"
+    assert emulator.billed()["requests"] == 1
+
+
+@pytest.mark.parametrize("model", [CHAT, THINKING, "deepseek-ai/DeepSeek-V3.2"])
+def test_stream_with_usage(emulator, model):
+    *chunks, last = chat(say(TEXT), model=model, stream=True, stream_options={"include_usage": True})
+    assert all(chunk.usage is None and chunk.choices for chunk in chunks)
+    assert last.choices == [] and counts(last.usage) == billed(emulator)
+
+
+def test_reasoning(emulator):
+    answer = chat(say(TEXT) + "[[think=7]]", model=THINKING)
+    assert answer.choices[0].message.reasoning_content and answer.choices[0].message.content == TEXT
+    assert answer.usage.completion_tokens_details.reasoning_tokens == emulator.billed()["reasoning_tokens"] == 7
+
+
+def test_reasoning_streamed():
+    deltas = [chunk.choices[0].delta for chunk in chat(say(TEXT) + "[[think=7]]", model=THINKING, stream=True)]
+    reasoned = [delta for delta in deltas if getattr(delta, "reasoning_content", None)]
+    assert len(reasoned) == 7
+    assert "".join(delta.content or "" for delta in deltas) == TEXT
+
+
+@pytest.mark.parametrize("model", [CHAT, BROKEN_TOOLS])
+def test_tools_streamed_and_answered(model):
+    with client().chat.completions.stream(model=model, messages=user(TWO_CITIES), tools=[WEATHER_TOOL]) as stream:
+        message = stream.get_final_completion().choices[0].message
+    calls = message.tool_calls
+    assert [json.loads(call.function.arguments)["city"] for call in calls] == ["Paris", "Tokyo"]
+    assert all(call.id and call.function.name == "get_weather" for call in calls)
+    results = [{"role": "tool", "tool_call_id": call.id, "content": "Sunny"} for call in calls]
+    history = [*user(TWO_CITIES), message.model_dump(exclude_none=True, exclude={"parsed"}), *results]
+    answer = client().chat.completions.create(model=model, messages=history, tools=[WEATHER_TOOL])
+    assert answer.choices[0].message.content and answer.choices[0].finish_reason == "stop"
+
+
+def test_forced_tool():
+    choice = {"type": "function", "function": {"name": "get_weather"}}
+    answer = chat("Hello", model=THINKING, tools=[WEATHER_TOOL], tool_choice=choice)
+    assert answer.choices[0].finish_reason == "tool_calls"
+    assert answer.choices[0].message.tool_calls[0].function.name == "get_weather"
+
+
+def test_json_mode():
+    answer = chat("A city as JSON", response_format={"type": "json_object"})
+    assert isinstance(json.loads(answer.choices[0].message.content), dict)
+
+
+class City(BaseModel):
+    city: str
+    people: int
+
+
+def test_json_schema_parsed():
+    answer = client().beta.chat.completions.parse(model=CHAT, messages=user("A city"), response_format=City)
+    assert isinstance(answer.choices[0].message.parsed, City)
+
+
+def test_vision(emulator):
+    parts = [{"type": "text", "text": say(TEXT)}, {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}}]
+    answer = chat(parts, model=VISION)
+    assert answer.choices[0].message.content == TEXT
+    assert answer.usage.prompt_tokens == emulator.billed()["prompt_tokens"] > 256
+    assert emulator.bodies()[0]["messages"] == user(parts)
+
+
+def test_thousand_embeddings(emulator):
+    texts = thousand_texts()
+    answer = client().embeddings.create(model=EMBEDDING, input=texts)
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens == emulator.billed()["prompt_tokens"]
+    assert [entry.index for entry in answer.data] == list(range(1000))
+    expected = emulator.vectors(texts)
+    assert all(is_same_vector(entry.embedding, vector) for entry, vector in zip(answer.data, expected, strict=True))
+
+
+def test_a_thousand_embeddings_as_floats_equal_single_calls():
+    texts = thousand_texts()
+    many = client().embeddings.create(model=EMBEDDING, input=texts, encoding_format="float").data
+    for number in (0, 63, 64, 500, 999):
+        single = client().embeddings.create(model=EMBEDDING, input=texts[number], encoding_format="float").data[0]
+        assert single.embedding == many[number].embedding
+
+
+def test_speech():
+    answer = client().audio.speech.create(model=SPEECH, voice=f"{SPEECH}:alex", input="Hello", response_format="wav")
+    assert answer.content.startswith(b"RIFF")
+    with client().audio.speech.with_streaming_response.create(model=SPEECH, voice=f"{SPEECH}:alex", input="Hello") as streamed:
+        assert len(b"".join(streamed.iter_bytes())) > 100
+
+
+def test_transcription(emulator):
+    sound = tone()
+    answer = client().audio.transcriptions.create(model=TRANSCRIPTION, file=("a.wav", sound))
+    assert answer.text == f"A recording of {len(sound)} bytes." and emulator.billed()["bytes"] == len(sound)
+
+
+def test_models():
+    ids = [model.id for model in client().models.list()]
+    assert CHAT in ids and "gpt-4o-mini" in ids
+    assert client().models.retrieve(CHAT).id == CHAT
+    assert client().models.retrieve("gpt-4o-mini").id == "gpt-4o-mini"
+    with pytest.raises(openai.NotFoundError):
+        client().models.retrieve("nobody/Nothing-1B")
+
+
+def test_models_of_a_restricted_key():
+    ids = [model.id for model in client("RESTRICTED").models.list()]
+    assert ids and all(id.startswith("Qwen/") or id == "gpt-4o-mini" for id in ids)
+    with pytest.raises(openai.NotFoundError):
+        client("RESTRICTED").models.retrieve("deepseek-ai/DeepSeek-V3.2")
+
+
+def test_legacy_completions(emulator):
+    answer = client().completions.create(model=CHAT, prompt="def f():", max_tokens=8)
+    assert answer.choices[0].text and counts(answer.usage) == billed(emulator)
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("case", ERRORS, ids=str)
+def test_error(emulator, case, is_stream):
+    expected = STATUS_ERRORS.get(case.status, openai.InternalServerError)
+    with pytest.raises(expected) as caught:
+        list(client(case.key, max_retries=case.retries).chat.completions.create(model=case.model, messages=user("Hi"), stream=is_stream))
+    error = caught.value
+    assert_reported(error, case)
+    assert error.type and error.request_id
+    assert case.retry_after in (None, error.response.headers.get("retry-after"))
+    assert len(emulator.requests()) == case.calls
+
+
+def test_endpoint_closed_to_a_restricted_key(emulator):
+    with pytest.raises(openai.PermissionDeniedError) as caught:
+        client("RESTRICTED").files.list()
+    assert caught.value.code == "endpoint_not_allowed" and emulator.requests() == []
+
+
+def test_a_quoted_upstream_key_is_masked():
+    with pytest.raises(openai.BadRequestError) as caught:
+        chat("Hi", model="fault/echo-key")
+    assert not any(key in caught.value.message for key in UPSTREAM_KEYS)
+
+
+def test_overload_that_passes_is_not_noticed(emulator):
+    assert chat(say(TEXT), model="fault/flaky-503:2").choices[0].message.content == TEXT
+    assert len(emulator.requests()) == 3 and emulator.billed()["requests"] == 1
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_stream(fault):
+    received = []
+    with pytest.raises(openai.APIError) as caught:
+        for chunk in chat("[[tokens=9]]", model=f"fault/{fault}", stream=True):
+            received.append(chunk)
+    assert received and not any(chunk.choices[0].finish_reason for chunk in received)
+    assert "SiliconFlow" in caught.value.message or "upstream" in caught.value.message
