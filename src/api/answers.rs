@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::error::{self, GatewayError};
 use super::headers;
-use super::route::Route;
+use super::route::{self, Route};
 use super::serve::Exchange;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::{Collected, RelayBody, RelayLimits, Relayed, Tap, collect};
@@ -65,8 +65,9 @@ pub(super) async fn read(exchange: &mut Exchange, answer: Answer, expected: Expe
     let headers = headers::answer_headers(&parts.headers);
     let mut answered = Answered { status: parts.status, headers, edits: expected.edits, content: Content::Whole(Bytes::new(), Usage::default()) };
     if let Some(encoding) = parts.headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-        if !exchange.accepts_compressed {
-            return Err(AnswerFault::Compressed(headers::text(encoding).unwrap_or("?").to_owned()).into());
+        let encoding = headers::text(encoding).unwrap_or("?");
+        if !exchange.accept_encoding.as_ref().is_some_and(|accepted| headers::accepts(accepted, encoding)) {
+            return Err(AnswerFault::Compressed(encoding.to_owned()).into());
         }
         answered.content = Content::Relayed(body, Bytes::new(), Tap::Opaque);
     } else if headers::is_event_stream(&parts.headers) {
@@ -158,7 +159,7 @@ pub(super) fn relay_limits(exchange: &Exchange) -> RelayLimits {
 /// Step 10: the response, its body carrying the settlement.
 pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
     let limits = relay_limits(&exchange);
-    let route = exchange.target.route;
+    let is_anthropic = route::is_anthropic(&exchange.target.path);
     let mut settlement = exchange.settlement;
     settlement.status = answered.status.as_u16();
     let mut headers = answered.headers;
@@ -172,7 +173,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
             RelayBody::Whole(bytes, Some(Box::new(settlement)))
         }
         Content::Relayed(body, prefix, tap) => {
-            let event = (!matches!(tap, Tap::Opaque)).then_some(match route.is_anthropic() {
+            let event = (!matches!(tap, Tap::Opaque)).then_some(match is_anthropic {
                 true => error::anthropic_error_event as crate::relay::body::ErrorEvent,
                 false => error::error_event,
             });

@@ -272,6 +272,7 @@ fn overloaded(label: &'static str, wait: Duration) -> View {
 fn route_view(error: &RouteError) -> View {
     match error {
         RouteError::Unknown(_) => caller(404, Some("unknown_url"), "no_route"),
+        RouteError::Responses => caller(404, Some("unknown_url"), "no_route").never(),
         RouteError::Method { .. } => caller(405, None, "method").never(),
         RouteError::Climbs => caller(400, None, "malformed").never(),
     }
@@ -295,7 +296,7 @@ fn upstream_view(error: &UpstreamError) -> View {
         UpstreamError::FirstByteTimeout(_) => server(504, "upstream_first_byte_timeout", label),
         UpstreamError::Closed => server(502, "upstream_closed", label),
         UpstreamError::Protocol(_) => server(502, "upstream_protocol", label),
-        UpstreamError::BreakerOpen(wait) => overloaded(label, *wait),
+        UpstreamError::BreakerOpen(wait, _) => server(503, "upstream_unreachable", label).after(*wait),
         UpstreamError::ModelBusy(_, wait) => overloaded(label, *wait),
         UpstreamError::KeysResting => server(502, "upstream_key_invalid", label).never(),
         UpstreamError::Body(BodyFailure::TooLarge(_)) => caller(413, Some("request_too_large"), "too_large").never(),
@@ -372,13 +373,13 @@ fn anthropic_kind(status: StatusCode) -> &'static str {
 
 /// Cause and remedy in a sentence, then the upstream's own words.
 fn refusal_message(refusal: &Refusal, model: &str) -> String {
-    let model = if model.is_empty() { "this model".to_owned() } else { format!("`{model}`") };
+    let model = if model.is_empty() { "this model".to_owned() } else { format!("the model `{model}`") };
     let sentence = match refusal.cause {
-        Cause::ModelUnknown => format!("The model {model} does not exist on SiliconFlow or was withdrawn; `GET /v1/models` lists what there is."),
+        Cause::ModelUnknown => format!("{} does not exist on SiliconFlow or was withdrawn; `GET /v1/models` lists what there is.", capital(&model)),
         Cause::ModelDisabled => format!("SiliconFlow has switched {model} off; use another one."),
         Cause::ContextTooLong => context_sentence(&refusal.text),
-        Cause::ThinkingUnsupported => format!("{model} has no thinking switch: leave `enable_thinking` out."),
-        Cause::JsonUnsupported => format!("{model} has no JSON mode: leave `response_format` out or use another model."),
+        Cause::ThinkingUnsupported => format!("{} has no thinking switch: leave `enable_thinking` out.", capital(&model)),
+        Cause::JsonUnsupported => format!("{} has no JSON mode: leave `response_format` out or use another model.", capital(&model)),
         Cause::Parameter | Cause::Caller => "SiliconFlow refused a parameter of this request.".to_owned(),
         Cause::KeyInvalid => "SiliconFlow refused the gateway's own API key. The operator has to check the key of the account (`flowgate doctor`).".to_owned(),
         Cause::Balance => "The SiliconFlow account behind this gateway has no balance left, which blocks free models as well. The operator has to recharge it.".to_owned(),
@@ -393,6 +394,12 @@ fn refusal_message(refusal: &Refusal, model: &str) -> String {
         Cause::Server => "SiliconFlow failed to answer this request; try again.".to_owned(),
     };
     format!("{sentence} {}", refusal.quote())
+}
+
+/// `text` as the beginning of a sentence.
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
 }
 
 fn rate_sentence(metric: Metric, model: &str) -> String {

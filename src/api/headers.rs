@@ -83,6 +83,16 @@ fn strip_scheme(value: &str) -> &str {
     }
 }
 
+/// Whether the caller can read an answer that came compressed with `encoding`.
+/// `accepted` is the caller's `accept-encoding`.
+pub(super) fn accepts(accepted: &HeaderValue, encoding: &str) -> bool {
+    text(accepted).unwrap_or_default().split(',').map(str::trim).any(|offer| {
+        let (name, quality) = offer.split_once(';').unwrap_or((offer, ""));
+        let is_refused = quality.trim().strip_prefix("q=").is_some_and(|value| value.parse() == Ok(0.0));
+        !is_refused && (name.trim().eq_ignore_ascii_case(encoding) || name.trim() == "*")
+    })
+}
+
 /// Whether an answer is a stream of events.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     headers
@@ -110,6 +120,13 @@ mod tests {
             assert_eq!(credential(&with(name, value)), Some("sk-1"), "{name}: {value}");
         }
         assert_eq!(credential(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn compression_is_for_those_who_can_read_it() {
+        for (offer, can) in [("gzip, br", true), ("*", true), ("identity", false), ("gzip;q=0, br", false), ("GZIP;q=0.5", true)] {
+            assert_eq!(accepts(&HeaderValue::from_static(offer), "gzip"), can, "{offer}");
+        }
     }
 
     #[test]

@@ -66,8 +66,11 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// Neither a known path nor one below `/v1`.
-    #[error("There is nothing at `{0}`. The API begins at `/v1`: use http://HOST:PORT/v1 as the base URL of OpenAI tools, and http://HOST:PORT for Anthropic tools.")]
+    #[error("There is nothing at `{0}`. Use http://HOST:PORT/v1 as the base URL of OpenAI tools, and http://HOST:PORT for Anthropic tools. Metrics and health are on the admin address (port 4001 by default).")]
     Unknown(String),
+    /// An API of OpenAI's that is not served.
+    #[error("The Responses API is not served by this version. Tools that can use chat completions work with it: choose the chat completions API in their settings.")]
+    Responses,
     /// The endpoint has no such method.
     #[error("`{path}` takes {allowed}, not {method}.")]
     Method {
@@ -139,11 +142,6 @@ impl Route {
         )
     }
 
-    /// Whether its callers expect errors in Anthropic's shape.
-    pub fn is_anthropic(self) -> bool {
-        self == Self::Messages
-    }
-
     /// The only method it takes; `None` when there are several.
     fn method(self) -> Option<(Method, &'static str)> {
         match self.body_kind() {
@@ -187,6 +185,9 @@ impl Target {
         let versions = segments.iter().take_while(|segment| **segment == "v1").count();
         let below = segments[versions..].join("/");
         let route = Route::of(&below);
+        if below == "responses" || below.starts_with("responses/") {
+            return Err(RouteError::Responses);
+        }
         if route == Route::Other && (versions == 0 || below.is_empty()) {
             return Err(RouteError::Unknown(path.to_owned()));
         }
@@ -203,6 +204,11 @@ impl Target {
         let id = self.path.split('?').next()?.strip_prefix("/models/")?;
         Some(decode(id))
     }
+}
+
+/// Whether the callers of `path` expect errors in Anthropic's shape.
+pub fn is_anthropic(path: &str) -> bool {
+    path.split('/').any(|segment| segment == "messages" || segment.starts_with("messages?"))
 }
 
 fn check_method(route: Route, method: &Method, below: &str) -> Result<(), RouteError> {

@@ -17,7 +17,7 @@ use super::error::GatewayError;
 use super::head::RequestHead;
 use super::headers;
 use super::rewrite::Rewrite;
-use super::route::{BodyKind, Route, Target};
+use super::route::{self, BodyKind, Route, Target};
 use super::upload::{FormModel, Upload};
 use super::{embeddings, models, request_id};
 use crate::catalog::alias::Aliases;
@@ -78,7 +78,8 @@ pub(super) struct Exchange {
     pub(super) target: Target,
     pub(super) tenant: Arc<Tenant>,
     pub(super) settlement: Settlement,
-    pub(super) accepts_compressed: bool,
+    /// The caller's `accept-encoding`.
+    pub(super) accept_encoding: Option<HeaderValue>,
     method: Method,
     upstream_headers: HeaderMap,
 }
@@ -118,11 +119,11 @@ impl Gateway {
         }
     }
 
-    /// Refuses a request before looking at it.
-    pub fn refuse(&self, error: &GatewayError) -> Response<RelayBody> {
+    /// Refuses a request for `path` before looking at it.
+    pub fn refuse(&self, error: &GatewayError, path: &str) -> Response<RelayBody> {
         self.metrics.refused(error.view().label);
         let id = request_id::fresh();
-        with_request_id(error.response(false, &id), &id)
+        with_request_id(error.response(route::is_anthropic(path), &id), &id)
     }
 
     async fn serve_unguarded(&self, request: Request<Incoming>) -> Response<RelayBody> {
@@ -131,9 +132,12 @@ impl Gateway {
         self.count_client_retry(&parts.headers);
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
             Ok(target) => target,
-            Err(error) => return self.end_refused(Settlement::begin(&self.metrics, Route::Other.label(), id), &error.into(), false),
+            Err(error) => {
+                let settlement = Settlement::begin(&self.metrics, Route::Other.label(), id);
+                return self.end_refused(settlement, &error.into(), route::is_anthropic(parts.uri.path()));
+            }
         };
-        let is_anthropic = target.route.is_anthropic();
+        let is_anthropic = route::is_anthropic(&target.path);
         let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
         let mut exchange = match self.authenticate(&parts, target, settlement) {
             Ok(exchange) => exchange,
@@ -178,7 +182,7 @@ impl Gateway {
         Ok(Exchange {
             method: parts.method.clone(),
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
-            accepts_compressed: parts.headers.contains_key(header::ACCEPT_ENCODING),
+            accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             snapshot,
             target,
             tenant,
@@ -296,10 +300,12 @@ impl Exchange {
             RequestBody::Streamed(Box::pin(Upload::new(body, form, limits)))
         };
         let answer = self.call(body).await?;
+        let mut expected = Expected::default();
         if let Some(model) = seen.get() {
-            self.settlement.model.clone_from(model);
+            self.settlement.model.clone_from(&model.id);
+            expected.edits.extend(model.is_renamed.then_some("model"));
         }
-        answers::read(self, answer, Expected::default()).await
+        answers::read(self, answer, expected).await
     }
 
     fn upload_limits(&self) -> BodyLimits {

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::BodyLimits;
+use crate::catalog::ResolvedModel;
 use crate::catalog::alias::Aliases;
 use crate::tenant::Tenant;
 use crate::upstream::BodyFailure;
@@ -22,7 +23,7 @@ pub(super) struct FormModel {
     pub(super) tenant: Arc<Tenant>,
     pub(super) aliases: Arc<Aliases>,
     /// The model that goes upstream, once it has been seen.
-    pub(super) seen: Arc<OnceLock<String>>,
+    pub(super) seen: Arc<OnceLock<ResolvedModel>>,
 }
 
 impl FormModel {
@@ -31,8 +32,9 @@ impl FormModel {
         if !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
             return Err(BodyFailure::Model(asked.to_owned()));
         }
-        let _already_seen = self.seen.set(model.id.clone());
-        Ok(model.is_renamed.then_some(model.id))
+        let replacement = model.is_renamed.then(|| model.id.clone());
+        let _already_seen = self.seen.set(model);
+        Ok(replacement)
     }
 }
 

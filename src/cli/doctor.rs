@@ -121,11 +121,16 @@ async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) 
         }
     };
     if let Ok(answer) = listed {
-        findings.push(judge("key", answer, "SiliconFlow takes the key").await);
+        let key = judge("key", "", answer, "SiliconFlow takes the key").await;
+        let is_refused = key.tone == Tone::Bad;
+        findings.push(key);
+        if is_refused {
+            return findings;
+        }
     }
     let body = json!({"model": model, "max_tokens": 1, "enable_thinking": false, "messages": [{"role": "user", "content": "1"}]});
     match call(upstream, settings, Method::POST, "/chat/completions", model, body.to_string().into()).await {
-        Ok(answer) => findings.push(judge("account", answer, "verified and usable: a free model answered").await),
+        Ok(answer) => findings.push(judge("account", model, answer, "verified and usable: a free model answered").await),
         Err(error) => findings.push(Finding::new("account", Tone::Bad, error.to_string())),
     }
     findings
@@ -138,7 +143,7 @@ async fn call(upstream: &Upstream, settings: &Settings, method: Method, path: &s
     Ok(upstream.call(&call, RequestBody::Full(body)).await?)
 }
 
-async fn judge(what: &'static str, answer: Answer, good: &str) -> Finding {
+async fn judge(what: &'static str, model: &str, answer: Answer, good: &str) -> Finding {
     let status = answer.response.status();
     if status.is_success() {
         return Finding::new(what, Tone::Good, good);
@@ -147,7 +152,7 @@ async fn judge(what: &'static str, answer: Answer, good: &str) -> Finding {
     let body = answer.read_refusal(Duration::from_secs(5)).await;
     let mut refusal = Refusal::read(status.as_u16(), &body);
     refusal.text = lease.account().mask(&refusal.text);
-    Finding::new(what, Tone::Bad, GatewayError::Refused(refusal, String::new()).to_string())
+    Finding::new(what, Tone::Bad, GatewayError::Refused(refusal, model.to_owned()).to_string())
 }
 
 fn clock(headers: &HeaderMap) -> Finding {

@@ -16,7 +16,7 @@ use crate::mock::{self, Charge, LimitSettings, MockSettings, Rule, Tier};
 Faults on demand: use a model name such as fault/tpm-429; docs/emulator.md lists them all.")]
 pub(super) struct MockArguments {
     /// Where to listen
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4010")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4010", value_parser = super::address)]
     listen: SocketAddr,
     /// A key to accept; may be given several times
     #[arg(long = "key", value_name = "KEY", default_values = ["sk-mock"])]
@@ -52,9 +52,9 @@ pub(super) async fn run(arguments: MockArguments, console: &Console) -> Result<E
     let keys = arguments.keys.join(", ");
     let emulator = mock::start(arguments.into_settings()).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     console.say(&format!("SiliconFlow emulator at {} (key {keys}); Ctrl-C stops it", emulator.base_url()));
-    let stopped = tokio::signal::ctrl_c().await;
+    super::signals::end().await?;
     emulator.stop().await;
-    stopped.map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string())
+    Ok(ExitCode::SUCCESS)
 }
 
 impl MockArguments {

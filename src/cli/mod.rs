@@ -7,6 +7,7 @@ mod console;
 mod doctor;
 mod mock;
 mod serve;
+mod signals;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,10 +58,10 @@ struct ConfigArguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where the API listens, in place of server.listen
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Where metrics and health listen, in place of admin.listen
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
 }
 
@@ -90,10 +91,19 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(message) => {
-            console.error(&message);
+            let is_long = message.contains('\n');
+            console.error(&if is_long { format!("the configuration was refused:\n{message}") } else { message });
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads `127.0.0.1:4000`, and what people mean by `4000`, `:4000` and `localhost:4000`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let host_and_port = text.strip_prefix("localhost").unwrap_or(text);
+    let port = host_and_port.strip_prefix(':').unwrap_or(host_and_port).parse::<u16>();
+    let local = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    local.or_else(|_| text.parse()).map_err(|_| "write it like 127.0.0.1:4000, or 4000 for this machine only".to_owned())
 }
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {

@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::SignalKind;
+use tracing::warn;
 
 use super::ConfigArguments;
 use super::console::Console;
+use super::signals::{self, End};
 use crate::config::{self, DemoUpstream, Environment, Overrides, Settings};
 use crate::mock::{self, MockServer, MockSettings};
 use crate::server::{Server, Source};
@@ -32,6 +34,9 @@ pub(super) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     });
     let settings = config::load(&overrides, &environment).map_err(|error| error.to_string())?;
     log::start(&settings.log);
+    if let (Some(file), lines @ 1..) = (environment.dotenv(), environment.skipped_lines()) {
+        warn!("{}: {lines} lines are not NAME=value and were skipped; values with spaces need quotes", file.display());
+    }
     let server = start(settings.clone(), overrides).await?;
     greet(&settings, &server, arguments.demo, console);
     let result = serve(server).await;
@@ -60,33 +65,24 @@ async fn start(settings: Settings, overrides: Overrides) -> Result<Server, Strin
 }
 
 async fn serve(server: Server) -> Result<ExitCode, String> {
-    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    let (mut terminate_again, mut interrupt_again) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let (mut first, mut second) = (End::listen()?, End::listen()?);
+    let mut hangup = signals::hear(SignalKind::hangup())?;
     let reload = server.reload_handle();
-    let mut hangup = listen(SignalKind::hangup())?;
     let stop = async {
         loop {
             tokio::select! {
-                () = either(&mut terminate, &mut interrupt) => return,
+                () = first.next() => return,
                 _ = hangup.recv() => reload(),
             }
         }
     };
     // The first signal ends the serving; the second one ends the waiting for open streams.
     let hurry = async {
-        either(&mut terminate_again, &mut interrupt_again).await;
-        either(&mut terminate_again, &mut interrupt_again).await;
+        second.next().await;
+        second.next().await;
     };
     server.run(stop, hurry).await;
     Ok(ExitCode::SUCCESS)
-}
-
-async fn either(one: &mut Signal, other: &mut Signal) {
-    tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
-    }
 }
 
 /// Says where it is and what to do next.
@@ -102,14 +98,20 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     };
     let keys = match settings.keys.len() {
         0 => "none: every program on this machine may call".to_owned(),
+        1 => "1 virtual key".to_owned(),
         count => format!("{count} virtual keys"),
     };
+    let file = settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
     console.say(&format!("flowgate {} is ready", env!("CARGO_PKG_VERSION")));
     console.say(&format!("  base URL   {base}/v1   (Anthropic tools: {base})"));
     console.say(&format!("  upstream   {upstream}"));
     console.say(&format!("  keys       {keys}"));
+    console.say(&format!("  config     {file}"));
     console.say(&format!("  metrics    http://{}/metrics", address(server.admin_address())));
-    console.say("  try it     curl -s BASE_URL/chat/completions -H 'content-type: application/json' \\".replace("BASE_URL", &format!("{base}/v1")).as_str());
+    console.say(&format!("  try it     curl -s {base}/v1/chat/completions -H 'content-type: application/json' \\"));
+    if !settings.keys.is_empty() {
+        console.say("               -H \"authorization: Bearer $YOUR_VIRTUAL_KEY\" \\");
+    }
     console.say("               -d '{\"model\":\"Qwen/Qwen3-8B\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'");
     console.say("  stop       Ctrl-C (open streams finish; twice: at once)");
 }

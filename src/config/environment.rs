@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 pub struct Environment {
     variables: HashMap<String, String>,
     dotenv: Option<PathBuf>,
+    skipped_lines: usize,
 }
 
 impl Environment {
     /// The process's own variables, completed from `.env` in the working folder.
     ///
     /// # Errors
-    /// What is wrong with the `.env` file, without its content.
+    /// That the `.env` file cannot be read.
     pub fn of_process() -> Result<Self, String> {
         let own = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Self::new(own.collect(), Path::new(".env"))
@@ -23,9 +24,9 @@ impl Environment {
     /// The given variables, completed from the file at `dotenv` if there is one.
     ///
     /// # Errors
-    /// What is wrong with the file, without its content.
+    /// That the file cannot be read.
     pub fn new(variables: HashMap<String, String>, dotenv: &Path) -> Result<Self, String> {
-        let mut environment = Self { variables, dotenv: None };
+        let mut environment = Self { variables, dotenv: None, skipped_lines: 0 };
         if dotenv.is_file() {
             environment.complete_from(dotenv)?;
             environment.dotenv = Some(dotenv.to_owned());
@@ -43,6 +44,11 @@ impl Environment {
         self.dotenv.as_deref()
     }
 
+    /// How many lines of that file could not be read (values with spaces need quotes).
+    pub fn skipped_lines(&self) -> usize {
+        self.skipped_lines
+    }
+
     /// `$XDG_CONFIG_HOME/flowgate`, or `~/.config/flowgate`.
     pub fn config_folder(&self) -> Option<PathBuf> {
         let xdg = self.get("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
@@ -50,11 +56,20 @@ impl Environment {
         Some(folder.join("flowgate"))
     }
 
+    /// Lines that are no `NAME=value` are skipped: the file may be another program's. Their content is
+    /// never shown.
     fn complete_from(&mut self, file: &Path) -> Result<(), String> {
-        let unreadable = |_| format!("{}: not readable as NAME=value lines", file.display());
-        for pair in dotenvy::from_path_iter(file).map_err(unreadable)? {
-            let (name, value) = pair.map_err(unreadable)?;
-            self.variables.entry(name).or_insert(value);
+        let pairs = dotenvy::from_path_iter(file).map_err(|error| match error {
+            dotenvy::Error::Io(error) => format!("cannot read {}: {error}", file.display()),
+            _ => format!("cannot read {}", file.display()),
+        })?;
+        for pair in pairs {
+            match pair {
+                Ok((name, value)) => {
+                    self.variables.entry(name).or_insert(value);
+                }
+                Err(_unreadable) => self.skipped_lines += 1,
+            }
         }
         Ok(())
     }

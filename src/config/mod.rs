@@ -67,8 +67,10 @@ pub fn parse(
 ) -> Result<Settings, ConfigError> {
     let faults = Faults::new(text);
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
-    for error in errors {
-        faults.at(error.span().map_or(0, |span| span.start), error.message());
+    if !errors.is_empty() {
+        // What a broken line leaves out would only look like further faults.
+        errors.iter().for_each(|error| faults.at(error.span().map_or(0, |span| span.start), error.message()));
+        return Err(ConfigError::Refused(file, faults.into_vec()));
     }
     let base = file.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let section = Section::root(document.get_ref(), &faults, environment, &base);

@@ -116,7 +116,11 @@ impl<'a> Section<'a> {
     pub(super) fn number(&self, key: &'static str, default: u32, range: std::ops::RangeInclusive<u32>) -> u32 {
         let read = self.read(key, |value| {
             let number = value.as_integer().and_then(|number| number.as_str().parse().ok());
-            number.filter(|number| range.contains(number)).ok_or_else(|| wrong(&format!("a number from {} to {}", range.start(), range.end()), value))
+            let what = format!("a whole number from {} to {}", range.start(), range.end());
+            number.filter(|number| range.contains(number)).ok_or_else(|| match value.as_integer() {
+                Some(number) => format!("must be {what}, not {}", number.as_str()),
+                None => wrong(&what, value),
+            })
         });
         read.unwrap_or(default)
     }

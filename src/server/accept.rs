@@ -44,9 +44,15 @@ pub(super) trait MakeService: Send + Sync + 'static {
     fn make(&self, activity: Arc<Activity>) -> Self::Service;
 }
 
-/// A listening socket with everything its connections need.
+/// A listening socket and what becomes of its connections.
 pub(super) struct Acceptor<M> {
     pub(super) listener: TcpListener,
+    pub(super) connections: Connections<M>,
+}
+
+/// Everything that a connection needs. It outlives the listener, which closes when the drain begins,
+/// so that new callers are refused at once and may turn to another replica.
+pub(super) struct Connections<M> {
     pub(super) tls: Option<Arc<TlsSource>>,
     pub(super) limits: IoLimits,
     pub(super) max_connections: u32,
@@ -57,31 +63,33 @@ pub(super) struct Acceptor<M> {
 impl<M: MakeService> Acceptor<M> {
     /// Accepts until the drain begins. Connections run in `tasks`.
     pub(super) async fn run(self, drain: Drain, tasks: TaskTracker) {
-        let room = Arc::new(Semaphore::new(self.max_connections as usize));
-        let this = Arc::new(self);
+        let room = Arc::new(Semaphore::new(self.connections.max_connections as usize));
+        let connections = Arc::new(self.connections);
         loop {
             let accepted = tokio::select! {
-                accepted = this.accept(&room) => accepted,
+                accepted = accept(&self.listener, &room) => accepted,
                 () = drain.begins() => return,
             };
             let Some((stream, permit)) = accepted else { continue };
-            tasks.spawn(this.clone().connection(stream, permit, drain.clone()));
+            tasks.spawn(connections.clone().connection(stream, permit, drain.clone()));
         }
     }
+}
 
-    /// The next connection, once there is room for it.
-    async fn accept(&self, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-        let permit = room.clone().acquire_owned().await.ok()?;
-        match self.listener.accept().await {
-            Ok((stream, _peer)) => Some((stream, permit)),
-            Err(error) => {
-                warn!(%error, "cannot accept a connection; if descriptors ran out, raise the limit of open files");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                None
-            }
+/// The next connection, once there is room for it.
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = room.clone().acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _peer)) => Some((stream, permit)),
+        Err(error) => {
+            warn!(%error, "cannot accept a connection; if descriptors ran out, raise the limit of open files");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
         }
     }
+}
 
+impl<M: MakeService> Connections<M> {
     async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, drain: Drain) {
         let _open = self.open.clone().map(Counted::new);
         let _unset = stream.set_nodelay(true);

@@ -1,5 +1,6 @@
 //! From checked settings to the parts of a running gateway.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
@@ -58,7 +59,8 @@ fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {
     account.map(Arc::new).ok_or_else(|| format!("account `{}`: its key has characters that no header can carry", settings.name))
 }
 
-/// The door of the data plane.
-pub(super) fn door(settings: &ServerSettings) -> Door {
-    Door::new(settings.listen.ip().is_loopback(), settings.hosts.clone(), settings.origins.clone())
+/// The door of a data plane that listens on `listen`, whatever a newer configuration says: the address
+/// does not change while the gateway runs.
+pub(super) fn door(settings: &ServerSettings, listen: SocketAddr) -> Door {
+    Door::new(listen.ip().is_loopback(), settings.hosts.clone(), settings.origins.clone())
 }

@@ -1,5 +1,8 @@
 //! A new configuration in force without a dropped stream: on SIGHUP, and when a file changes.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +32,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// The same source, bound to the file that `settings` came from: if that file vanishes, a reload
+    /// is refused instead of falling back to other places or to the defaults.
+    pub(super) fn pinned(mut self, settings: &Settings) -> Self {
+        self.overrides.file = self.overrides.file.or_else(|| settings.file.clone());
+        self
+    }
+
     fn load(&self) -> Result<Settings, String> {
         let environment = match &self.environment {
             Some(environment) => environment.clone(),
@@ -41,6 +51,8 @@ impl Source {
 /// The parts of a running gateway that a reload changes.
 pub(super) struct Reloader {
     pub(super) source: Source,
+    /// Where the data plane really listens.
+    pub(super) listen: SocketAddr,
     pub(super) gateway: Arc<Gateway>,
     pub(super) door: Arc<ArcSwap<Door>>,
     pub(super) tls: Option<Arc<TlsSource>>,
@@ -65,6 +77,7 @@ impl Reloader {
 
     /// Puts `settings` in force: everything that can fail first, then everything at once.
     fn apply(&self, settings: Settings) -> Result<(), String> {
+        self.check_exposure(&settings)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = if current.1.suits(&settings) { None } else { Some(Built::new(&settings, &self.metrics)?) };
         if let (Some(tls), Some(files)) = (&self.tls, &settings.server.tls) {
@@ -75,25 +88,39 @@ impl Reloader {
             current.1 = fresh;
         }
         self.gateway.replace(current.1.snapshot(&settings));
-        self.door.store(Arc::new(build::door(&settings.server)));
+        self.door.store(Arc::new(build::door(&settings.server, self.listen)));
         current.0 = settings;
         Ok(())
     }
 
+    /// The socket that is bound counts, not the address in the new file.
+    fn check_exposure(&self, settings: &Settings) -> Result<(), String> {
+        if settings.keys.is_empty() && !self.listen.ip().is_loopback() {
+            return Err(format!("there are no keys, but the gateway listens on {}, which other machines can reach", self.listen));
+        }
+        Ok(())
+    }
+
     /// The files whose change means a reload.
-    fn files(&self) -> Vec<PathBuf> {
+    fn files(&self) -> BTreeSet<PathBuf> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.0.file.iter().chain(&current.0.watched).cloned().collect()
     }
 
     /// Reloads whenever a file changes, for as long as it is polled.
     pub(super) async fn watch(&self) {
-        let files = self.files();
-        let (sender, mut changes) = mpsc::channel(16);
-        let Some(_watcher) = watcher(&files, sender) else { return std::future::pending().await };
-        while changes.recv().await.is_some() {
-            while let Ok(Some(())) = tokio::time::timeout(SETTLE, changes.recv()).await {}
-            self.reload();
+        loop {
+            let files = self.files();
+            let (sender, mut changes) = mpsc::channel(1);
+            let Some(_watcher) = watcher(&files, sender) else { return std::future::pending().await };
+            // A reload may have brought other files: then they are watched instead.
+            while files == self.files() {
+                if changes.recv().await.is_none() {
+                    return std::future::pending().await;
+                }
+                while let Ok(Some(())) = tokio::time::timeout(SETTLE, changes.recv()).await {}
+                self.reload();
+            }
         }
     }
 }
@@ -116,23 +143,36 @@ fn warn_of_restarts(old: &Settings, new: &Settings) {
 
 /// Watches the folders of `files`: editors replace files, and a ConfigMap changes by a symbolic link
 /// beside them.
-fn watcher(files: &[PathBuf], sender: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let folders: std::collections::BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+fn watcher(files: &BTreeSet<PathBuf>, sender: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+    let folders: BTreeSet<PathBuf> = files.iter().map(|file| folder(file)).collect();
     if folders.is_empty() {
         return None;
     }
-    let is_change = |event: &notify::Event| !event.kind.is_access();
+    let names: BTreeSet<OsString> = files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
     let report = move |event: notify::Result<notify::Event>| {
-        if event.as_ref().is_ok_and(is_change) {
+        if event.is_ok_and(|event| is_change(&event, &names)) {
             let _full_means_one_is_waiting = sender.try_send(());
         }
     };
     let mut watcher = notify::recommended_watcher(report).map_err(|error| warn!(%error, "cannot watch files; use SIGHUP to reload")).ok()?;
     for folder in folders {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+        if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
             warn!(%error, folder = %folder.display(), "cannot watch this folder; use SIGHUP to reload");
         }
     }
     Some(watcher)
+}
+
+fn folder(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Whether one of the watched names changed, or the link by which Kubernetes swaps a whole folder.
+fn is_change(event: &notify::Event, names: &BTreeSet<OsString>) -> bool {
+    const CONFIG_MAP_LINK: &str = "..data";
+    !event.kind.is_access()
+        && event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name) || name == CONFIG_MAP_LINK)
 }

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::accept::Acceptor;
+use super::accept::{Acceptor, Connections};
 use super::build::{self, Built};
 use super::door::Door;
 use super::drain::Drain;
@@ -39,6 +39,16 @@ pub enum StartError {
     Settings(String),
 }
 
+/// Whether a gateway could start with `settings`: certificates and keys are read, nothing is bound.
+///
+/// # Errors
+/// What cannot be used, in a sentence.
+pub fn check(settings: &Settings) -> Result<(), String> {
+    let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
+    Built::new(settings, &metrics)?;
+    settings.server.tls.as_ref().map_or(Ok(()), |files| TlsSource::load(files).map(drop))
+}
+
 /// A gateway that listens and is about to serve.
 pub struct Server {
     data: Acceptor<DataPlane>,
@@ -64,9 +74,10 @@ impl Server {
         let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
         let tls = settings.server.tls.as_ref().map(TlsSource::load).transpose().map_err(StartError::Settings)?;
         let gateway = Arc::new(Gateway::new(built.snapshot(&settings), metrics.clone(), settings.server.body_memory));
-        let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server)));
+        let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
-            source,
+            source: source.pinned(&settings),
+            listen: settings.server.listen,
             gateway: gateway.clone(),
             door: door.clone(),
             tls: tls.map(Arc::new),
@@ -76,22 +87,28 @@ impl Server {
         metrics.loaded(true, now());
         let drain = Drain::default();
         let limits = limits(&settings);
+        let data = Connections {
+            tls: reloader.tls.clone(),
+            limits,
+            max_connections: settings.server.max_connections,
+            open: Some(metrics.connections.clone()),
+            service: DataPlane { gateway: gateway.clone(), door },
+        };
+        let admin = Connections {
+            tls: None,
+            limits,
+            max_connections: ADMIN_CONNECTIONS,
+            open: None,
+            service: admin_plane(&settings, gateway, drain.clone()),
+        };
         Ok(Self {
             data: Acceptor {
                 listener: listen(settings.server.listen, "server.listen or --listen").await?,
-                tls: reloader.tls.clone(),
-                limits,
-                max_connections: settings.server.max_connections,
-                open: Some(metrics.connections.clone()),
-                service: DataPlane { gateway: gateway.clone(), door },
+                connections: data,
             },
             admin: Acceptor {
                 listener: listen(settings.admin_listen, "admin.listen or --admin-listen").await?,
-                tls: None,
-                limits,
-                max_connections: ADMIN_CONNECTIONS,
-                open: None,
-                service: admin_plane(&settings, gateway, drain.clone()),
+                connections: admin,
             },
             reloader: Arc::new(reloader),
             drain,

@@ -64,7 +64,7 @@ impl DataPlane {
     async fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> Response<RelayBody> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
             let must_close = matches!(error, DoorError::Malformed(_));
-            let mut response = self.gateway.refuse(&GatewayError::Door(error));
+            let mut response = self.gateway.refuse(&GatewayError::Door(error), request.uri().path());
             if must_close {
                 response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
             }

@@ -122,7 +122,7 @@ impl Metrics {
             Opts::new("flowgate_build_info", "Version of this program; always 1."),
             &["version", "revision", "rustc"],
         )?;
-        let revision = option_env!("FLOWGATE_REVISION").unwrap_or("unknown");
+        let revision = option_env!("FLOWGATE_COMMIT").unwrap_or("unknown");
         info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision, env!("CARGO_PKG_RUST_VERSION")]).set(1);
         self.registry.register(Box::new(info))
     }

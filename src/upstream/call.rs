@@ -79,6 +79,7 @@ pub struct Upstream {
     transport: TransportSettings,
     accounts: Vec<Arc<Account>>,
     breaker: Mutex<Breaker>,
+    last_outage: Mutex<String>,
     is_troubled: AtomicBool,
     budget: TpsBudget,
     /// What single models did lately.
@@ -107,6 +108,7 @@ impl Upstream {
             transport,
             accounts,
             breaker: Mutex::new(Breaker::new(OUTAGE_THRESHOLD)),
+            last_outage: Mutex::default(),
             is_troubled: AtomicBool::new(false),
             budget: TpsBudget::new(RETRY_WINDOW, RETRY_FLOOR, RETRY_SHARE),
             models: ModelHealth::default(),
@@ -184,7 +186,8 @@ impl Upstream {
 
     fn admit(&self, model: &str, now: Instant) -> Result<(), UpstreamError> {
         if self.is_troubled.load(Ordering::Relaxed) {
-            self.breaker().admit(now).map_err(UpstreamError::BreakerOpen)?;
+            let admitted = self.breaker().admit(now);
+            admitted.map_err(|wait| UpstreamError::BreakerOpen(wait, lock(&self.last_outage).clone()))?;
         }
         self.models.admit(model, now).map_err(|wait| UpstreamError::ModelBusy(model.to_owned(), wait))
     }
@@ -193,7 +196,7 @@ impl Upstream {
     fn learn(&self, model: &str, result: &Result<Answer, UpstreamError>) {
         let now = Instant::now();
         match result {
-            Err(error) if error.is_outage() => self.failed(now),
+            Err(error) if error.is_outage() => self.failed(now, error),
             Err(_) => {}
             Ok(answer) => {
                 self.succeeded();
@@ -215,7 +218,8 @@ impl Upstream {
         }
     }
 
-    fn failed(&self, now: Instant) {
+    fn failed(&self, now: Instant, error: &UpstreamError) {
+        *lock(&self.last_outage) = error.to_string();
         self.breaker().failed(now);
         self.is_troubled.store(true, Ordering::Relaxed);
     }
@@ -228,8 +232,13 @@ impl Upstream {
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.breaker)
     }
+}
+
+/// A panic while the lock was held leaves a value that is still good: each is written in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Why another try would be safe, if it would.

@@ -28,10 +28,10 @@ pub enum UpstreamError {
     #[error("The upstream's answer is not valid HTTP ({0}).")]
     Protocol(String),
     /// The upstream kept failing and is not called for a while.
-    #[error("SiliconFlow kept failing and is left alone for {0:?}; the gateway tries again by itself.")]
-    BreakerOpen(Duration),
+    #[error("SiliconFlow kept failing and is left alone for {seconds} s; the gateway tries again by itself. The last failure: {1}", seconds = .0.as_secs() + 1)]
+    BreakerOpen(Duration, String),
     /// The model kept answering 503 and is not called for a while.
-    #[error("The model `{0}` kept answering that it is overloaded and is left alone for {1:?}. Retry later or use another model.")]
+    #[error("The model `{0}` kept answering that it is overloaded and is left alone for {seconds} s. Retry later or use another model.", seconds = .1.as_secs() + 1)]
     ModelBusy(String, Duration),
     /// The upstream refused every key a moment ago.
     #[error("SiliconFlow refused the gateway's own API key a moment ago. The operator has to check the key of the account (`flowgate doctor`).")]
@@ -54,7 +54,7 @@ impl UpstreamError {
             Self::FirstByteTimeout(_) => "first_byte_timeout",
             Self::Closed => "closed",
             Self::Protocol(_) => "protocol",
-            Self::BreakerOpen(_) => "breaker",
+            Self::BreakerOpen(..) => "breaker",
             Self::ModelBusy(..) => "busy",
             Self::KeysResting => "key_invalid",
             Self::Body(_) | Self::Url(_) => "request",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 TEST_LIMIT = 300
 INSTALL_LIMIT = 900
 
@@ -117,9 +118,10 @@ class Node:
     name: str
     tests: tuple
     environment: dict = field(default_factory=dict)
+    programs: tuple = ("npm",)
 
     def missing(self):
-        return missing_program("npm")
+        return missing_program(*self.programs)
 
     def install(self, cache):
         folder, source = cache / "node", HERE / "node"
@@ -187,5 +189,5 @@ CLIENTS = (
     Python("pydantic-ai", ("test_pydantic_ai.py",)),
     Python("litellm", ("test_litellm.py",)),
     Cargo("async-openai"),
-    Node("browser", ("browser.test.mjs",)),
+    Node("browser", ("browser.test.mjs",), {"CHROMIUM": CHROMIUM}, ("npm", CHROMIUM)),
 )
