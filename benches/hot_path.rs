@@ -1,1 +1,67 @@
-fn main(){}
+//! The pure functions of the hot path: reading a head, splicing a body, tapping a stream.
+//! `cargo bench --bench hot_path`; results with date and machine are kept in docs/bench.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark; criterion's macros make public items")]
+
+use std::hint::black_box;
+
+use bytes::Bytes;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use flowgate::api::head::RequestHead;
+use flowgate::api::rewrite::Rewrite;
+use flowgate::api::route::Route;
+use flowgate::catalog::ResolvedModel;
+use flowgate::relay::chat_stream::ChatStream;
+use flowgate::relay::usage_tap::UsageTap;
+
+/// A chat request of about `size` bytes, its text Chinese and English with escapes.
+fn request(size: usize) -> Bytes {
+    let turn = r#"{"role":"user","content":"Explain \"back-pressure\" 给我一个例子\nand keep it short, please."},"#;
+    let turns = turn.repeat(size / turn.len());
+    Bytes::from(format!(
+        "{{\"model\":\"gpt-4o\",\"messages\":[{}],\"temperature\":0.7,\"max_tokens\":512,\"stream\":true}}",
+        turns.trim_end_matches(',')
+    ))
+}
+
+/// 32 events as SiliconFlow sends them; with usage in each of them or in none.
+fn stream(has_usage: bool) -> Bytes {
+    let event = |n: usize| {
+        let usage = if has_usage { format!(",\"usage\":{{\"prompt_tokens\":12,\"completion_tokens\":{n},\"total_tokens\":{}}}", n + 12) } else { String::new() };
+        format!("data: {{\"id\":\"0a1b2c3d4e5f\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"Qwen/Qwen3-8B\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word{n}\",\"reasoning_content\":null}},\"finish_reason\":null}}],\"system_fingerprint\":\"\"{usage}}}\n\n")
+    };
+    Bytes::from((0..32).map(event).collect::<String>())
+}
+
+fn head(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("head");
+    for (name, size) in [("1 KB", 1_000), ("4 KB", 4_000), ("64 KB", 64_000)] {
+        let body = request(size);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| RequestHead::parse(black_box(&body)).unwrap().is_streaming));
+    }
+    group.finish();
+}
+
+fn splice(criterion: &mut Criterion) {
+    let body = request(4_000);
+    let head = RequestHead::parse(&body).unwrap();
+    let model = ResolvedModel { id: "Qwen/Qwen3-8B".to_owned(), is_renamed: true };
+    criterion.bench_function("splice 4 KB, model and usage", |bencher| {
+        bencher.iter(|| Rewrite::plan(Route::Chat, black_box(&head), &model).apply(&body));
+    });
+}
+
+fn tap(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tap, 32 events");
+    for (name, has_usage) in [("plain", false), ("usage in each", true)] {
+        let stream = stream(has_usage);
+        group.throughput(Throughput::Elements(32));
+        group.bench_function(name, |bencher| bencher.iter(|| ChatStream::new(false).push(black_box(stream.clone()))));
+    }
+    let stream = stream(true);
+    group.bench_function("looked at only", |bencher| bencher.iter(|| UsageTap::default().look(black_box(&stream))));
+    group.finish();
+}
+
+criterion_group!(benches, head, splice, tap);
+criterion_main!(benches);

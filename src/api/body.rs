@@ -119,8 +119,8 @@ impl HeldBody {
 ///
 /// # Errors
 /// [`BodyError`] when a limit passes or the connection breaks.
-pub async fn read(mut body: Incoming, limits: BodyLimits, room: &Room) -> Result<HeldBody, BodyError> {
-    limits.check_declared(&body)?;
+pub async fn read(body: &mut Incoming, limits: BodyLimits, room: &Room) -> Result<HeldBody, BodyError> {
+    limits.check_declared(body)?;
     let start = Instant::now();
     let mut place = Place { room: room.clone(), taken: 0 };
     let mut first = Bytes::new();

@@ -129,6 +129,7 @@ impl Gateway {
     async fn serve_unguarded(&self, request: Request<Incoming>) -> Response<RelayBody> {
         let id = request_id::fresh();
         let (parts, body) = request.into_parts();
+        let mut body = Some(body);
         self.count_client_retry(&parts.headers);
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
             Ok(target) => target,
@@ -143,12 +144,12 @@ impl Gateway {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, is_anthropic),
         };
-        match self.run(&mut exchange, &parts, body).await {
+        match self.run(&mut exchange, &parts, &mut body).await {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
                 let trace_id = exchange.settlement.trace_id.clone();
                 let response = self.end_refused(exchange.settlement, &error, is_anthropic);
-                with_trace_id(response, trace_id)
+                with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
             }
         }
     }
@@ -190,7 +191,13 @@ impl Gateway {
         })
     }
 
-    async fn run(&self, exchange: &mut Exchange, parts: &request::Parts, body: Incoming) -> Result<answers::Answered, GatewayError> {
+    /// Steps 2 to 11. What is left of `body` afterwards was not read.
+    async fn run(
+        &self,
+        exchange: &mut Exchange,
+        parts: &request::Parts,
+        body: &mut Option<Incoming>,
+    ) -> Result<answers::Answered, GatewayError> {
         match exchange.target.route.body_kind() {
             BodyKind::Json => self.json(exchange, body).await,
             BodyKind::Form => match multipart_boundary(&parts.headers) {
@@ -203,8 +210,11 @@ impl Gateway {
     }
 
     /// Steps 2 to 11 for a JSON body: read body, read head, resolve model, rewrite, call, relay.
-    async fn json(&self, exchange: &mut Exchange, body: Incoming) -> Result<answers::Answered, GatewayError> {
-        let held = body::read(body, exchange.snapshot.settings.body, &self.room).await?;
+    async fn json(&self, exchange: &mut Exchange, body: &mut Option<Incoming>) -> Result<answers::Answered, GatewayError> {
+        let held = match body {
+            Some(body) => body::read(body, exchange.snapshot.settings.body, &self.room).await?,
+            None => return Err(GatewayError::Panic),
+        };
         if held.bytes.is_empty() && !exchange.target.route.needs_model() {
             let answer = exchange.call(RequestBody::Full(Bytes::new())).await?;
             return answers::read(exchange, answer, Expected::default()).await;
@@ -286,18 +296,17 @@ impl Exchange {
     }
 
     /// A body that is streamed upstream.
-    async fn upload(&mut self, body: Incoming, boundary: Option<&str>) -> Result<answers::Answered, GatewayError> {
+    async fn upload(&mut self, body: &mut Option<Incoming>, boundary: Option<&str>) -> Result<answers::Answered, GatewayError> {
         let limits = self.upload_limits();
-        limits.check_declared(&body)?;
+        body.as_ref().map_or(Ok(()), |body| limits.check_declared(body))?;
         let seen = Arc::new(OnceLock::new());
         let form = boundary.map(|boundary| {
             let model = FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
             (FormTap::new(boundary, "model"), model)
         });
-        let body = if body.is_end_stream() {
-            RequestBody::Full(Bytes::new())
-        } else {
-            RequestBody::Streamed(Box::pin(Upload::new(body, form, limits)))
+        let body = match body.take().filter(|body| !body.is_end_stream()) {
+            Some(body) => RequestBody::Streamed(Box::pin(Upload::new(body, form, limits))),
+            None => RequestBody::Full(Bytes::new()),
         };
         let answer = self.call(body).await?;
         let mut expected = Expected::default();

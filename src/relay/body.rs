@@ -82,6 +82,9 @@ pub type ErrorEvent = fn(&RelayError) -> Bytes;
 pub enum RelayBody {
     /// All of it; settled when it is handed to the connection.
     Whole(Bytes, Option<Box<Settlement>>),
+    /// A refusal, with the part of the request that was not read: dropping that before the refusal is
+    /// sent would cancel an HTTP/2 stream, and the caller would never learn why.
+    Refusal(Bytes, Incoming),
     /// As it comes from the upstream.
     Relayed(Box<Relayed>),
 }
@@ -90,6 +93,15 @@ impl RelayBody {
     /// A body of `bytes` with nothing to settle.
     pub fn plain(bytes: impl Into<Bytes>) -> Self {
         Self::Whole(bytes.into(), None)
+    }
+
+    /// Keeps what was not read of the request until this is sent.
+    #[must_use]
+    pub fn with_unread(self, request: Option<Incoming>) -> Self {
+        match (self, request) {
+            (Self::Whole(bytes, None), Some(request)) => Self::Refusal(bytes, request),
+            (body, _) => body,
+        }
     }
 }
 
@@ -357,6 +369,10 @@ impl Body for RelayBody {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
+            Self::Refusal(bytes, _unread) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
             Self::Relayed(body) => match body.state {
                 State::Flowing => body.poll_flowing(context),
                 State::Failing(_) => body.poll_failing(context),
@@ -367,14 +383,14 @@ impl Body for RelayBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes, _) => bytes.is_empty(),
+            Self::Whole(bytes, _) | Self::Refusal(bytes, _) => bytes.is_empty(),
             Self::Relayed(body) => matches!(body.state, State::Ended),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Whole(bytes, _) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relayed(body) if matches!(body.tap, Tap::Opaque) && body.prefix.is_empty() => body.upstream.size_hint(),
             Self::Relayed(_) => SizeHint::default(),
         }

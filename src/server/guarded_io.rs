@@ -8,7 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -16,6 +16,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::active::Activity;
 use super::head_scan::HeadScan;
+
+/// A caller that is still sending what nobody will read gets this long to notice (ours).
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Limits of time on a connection.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +46,7 @@ pub(super) struct GuardedIo<T> {
     is_first: bool,
     /// HTTP/2 has no heads to look at between requests, only frames.
     is_http2: bool,
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> GuardedIo<T> {
@@ -58,6 +62,7 @@ impl<T> GuardedIo<T> {
             write_timer: None,
             is_first: true,
             is_http2: false,
+            linger: None,
         }
     }
 
@@ -134,6 +139,30 @@ fn poll_deadline(
     Poll::Pending
 }
 
+impl<T: AsyncRead + Unpin> GuardedIo<T> {
+    /// Reads on for a while when the peer is in the middle of a body that was refused: closing at once
+    /// would reset the connection, and the refusal would be lost on its way.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; 8192];
+        loop {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    let timer = self.linger.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + LINGER)));
+                    if timer.as_mut().poll(context).is_ready() {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+                Poll::Ready(_ended) => return Poll::Ready(Ok(())),
+                Poll::Pending => match &mut self.linger {
+                    None => return Poll::Ready(Ok(())),
+                    Some(timer) => return timer.as_mut().poll(context).map(Ok),
+                },
+            }
+        }
+    }
+}
+
 fn timed_out() -> io::Error {
     io::Error::from(io::ErrorKind::TimedOut)
 }
@@ -152,7 +181,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for GuardedIo<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(context, bytes);
         self.written(result, context)
@@ -173,7 +202,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for GuardedIo<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.io).poll_shutdown(context);
-        self.written(result, context)
+        if self.linger.is_none() {
+            let result = Pin::new(&mut self.io).poll_shutdown(context);
+            ready!(self.written(result, context))?;
+        }
+        self.poll_linger(context)
     }
 }
