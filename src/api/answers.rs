@@ -9,9 +9,11 @@ use tokio::time::Instant;
 use super::error::{self, GatewayError};
 use super::headers;
 use super::route::{self, Route};
-use super::serve::Exchange;
+use super::exchange::Exchange;
 use crate::relay::answer::{self, AnswerFault};
-use crate::relay::body::{Collected, RelayBody, RelayLimits, Relayed, Tap, collect};
+use crate::relay::body::RelayBody;
+use crate::relay::collect::{Collected, collect};
+use crate::relay::relayed::{ErrorEvent, RelayLimits, Relayed, Tap};
 use crate::relay::chat_stream::ChatStream;
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
@@ -174,7 +176,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
         }
         Content::Relayed(body, prefix, tap) => {
             let event = (!matches!(tap, Tap::Opaque)).then_some(match is_anthropic {
-                true => error::anthropic_error_event as crate::relay::body::ErrorEvent,
+                true => error::anthropic_error_event as ErrorEvent,
                 false => error::error_event,
             });
             RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event).with_prefix(prefix)))

@@ -9,6 +9,7 @@ pub mod body;
 pub mod rewrite;
 mod embeddings;
 pub mod error;
+mod exchange;
 pub mod head;
 mod headers;
 mod models;

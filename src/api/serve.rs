@@ -1,34 +1,33 @@
 //! One request from its head to its answer.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request};
-use hyper::body::{Body, Incoming};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
+use hyper::body::Incoming;
 use tracing::error;
 
 use super::answers::{self, Expected};
 use super::body::{self, BodyLimits, Room};
 use super::error::GatewayError;
+use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
 use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
-use super::upload::{FormModel, Upload};
 use super::{embeddings, models, request_id};
 use crate::catalog::alias::Aliases;
-use crate::catalog::{ResolvedModel, quirks};
 use crate::relay::body::RelayBody;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
 use crate::telemetry::metrics::Metrics;
-use crate::tenant::{Tenant, Tenants};
-use crate::upstream::{Answer, Call, RequestBody, Upstream};
-use crate::wire::multipart::{self, FormTap};
+use crate::tenant::Tenants;
+use crate::upstream::{RequestBody, Upstream};
+use crate::wire::multipart;
 
 /// What the operator decides about requests and their answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,18 +69,6 @@ pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     metrics: Arc<Metrics>,
     room: Room,
-}
-
-/// One request on its way.
-pub(super) struct Exchange {
-    pub(super) snapshot: Arc<Snapshot>,
-    pub(super) target: Target,
-    pub(super) tenant: Arc<Tenant>,
-    pub(super) settlement: Settlement,
-    /// The caller's `accept-encoding`.
-    pub(super) accept_encoding: Option<HeaderValue>,
-    method: Method,
-    upstream_headers: HeaderMap,
 }
 
 impl Gateway {
@@ -253,79 +240,6 @@ impl Gateway {
         }
         let response = error.response(is_anthropic, &settlement.request_id);
         with_request_id(response, &settlement.request_id)
-    }
-}
-
-impl Exchange {
-    /// Step 4: which model this is, if the key may use it.
-    pub(super) fn resolve(&self, asked: &str) -> Result<ResolvedModel, GatewayError> {
-        let model = self.snapshot.aliases.resolve(asked);
-        if !asked.is_empty() && !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
-            return Err(GatewayError::Model(asked.to_owned()));
-        }
-        Ok(model)
-    }
-
-    /// Steps 7 to 9: choose key, send, wait for the head of the answer.
-    pub(super) async fn call(&mut self, body: RequestBody) -> Result<Answer, GatewayError> {
-        let path = self.target.path.clone();
-        let answer = self.call_path(self.method.clone(), &path, body).await?;
-        self.note(&answer);
-        Ok(answer)
-    }
-
-    /// A call of another path than the caller's own.
-    pub(super) async fn call_path(&self, method: Method, path: &str, body: RequestBody) -> Result<Answer, GatewayError> {
-        let settings = &self.snapshot.settings;
-        let call = Call {
-            method,
-            path,
-            headers: self.upstream_headers.clone(),
-            model: &self.settlement.model,
-            first_byte_timeout: settings.first_byte_timeout.min(settings.total_timeout),
-            retries: settings.retries,
-        };
-        Ok(self.snapshot.upstream.call(&call, body).await?)
-    }
-
-    /// Keeps what the settlement needs of an answer's head.
-    pub(super) fn note(&mut self, answer: &Answer) {
-        self.settlement.attempts += answer.attempts;
-        let trace = answer.response.headers().get(headers::TRACE_ID).and_then(headers::text);
-        self.settlement.trace_id = trace.map(str::to_owned);
-    }
-
-    /// A body that is streamed upstream.
-    async fn upload(&mut self, body: &mut Option<Incoming>, boundary: Option<&str>) -> Result<answers::Answered, GatewayError> {
-        let limits = self.upload_limits();
-        body.as_ref().map_or(Ok(()), |body| limits.check_declared(body))?;
-        let seen = Arc::new(OnceLock::new());
-        let form = boundary.map(|boundary| {
-            let model = FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
-            (FormTap::new(boundary, "model"), model)
-        });
-        let body = match body.take().filter(|body| !body.is_end_stream()) {
-            Some(body) => RequestBody::Streamed(Box::pin(Upload::new(body, form, limits))),
-            None => RequestBody::Full(Bytes::new()),
-        };
-        let answer = self.call(body).await?;
-        let mut expected = Expected::default();
-        if let Some(model) = seen.get() {
-            self.settlement.model.clone_from(&model.id);
-            expected.edits.extend(model.is_renamed.then_some("model"));
-        }
-        answers::read(self, answer, expected).await
-    }
-
-    fn upload_limits(&self) -> BodyLimits {
-        let settings = &self.snapshot.settings;
-        // A form is a little larger than the file in it.
-        const FORM_MARGIN: u64 = 64 * 1024;
-        let most_bytes = match self.target.route {
-            Route::Transcriptions => quirks::MAX_AUDIO_BYTES + FORM_MARGIN,
-            _ => settings.most_upload_bytes,
-        };
-        BodyLimits { most_bytes, timeout: settings.body.timeout }
     }
 }
 

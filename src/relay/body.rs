@@ -4,78 +4,14 @@
 //! nothing piles up. Dropping it closes the upstream call.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::chat_stream::{ChatStream, StreamFault};
+pub use super::relayed::{RelayError, Relayed};
 use super::settle::{Outcome, Settlement};
-use super::usage::{Certainty, Usage};
-use super::usage_tap::UsageTap;
-
-/// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
-const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
-/// Frames that are ready together are sent on together, up to about this many bytes (ours).
-const MOST_JOINED: usize = 16 * 1024;
-/// Time for an error event to leave before the connection is broken off (ours).
-const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
-
-/// Why a relayed body broke off.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RelayError {
-    /// The upstream's connection broke, or it sent what is not HTTP.
-    #[error("SiliconFlow's answer broke off ({0})")]
-    Broken(String),
-    /// Nothing came for too long.
-    #[error("SiliconFlow sent nothing for {0:?} (upstream.idle_timeout)")]
-    Idle(Duration),
-    /// The answer took too long in all.
-    #[error("the answer took longer than upstream.total_timeout")]
-    Total,
-    /// The stream itself is wrong.
-    #[error(transparent)]
-    Stream(StreamFault),
-}
-
-impl RelayError {
-    /// The closed-set label for metrics.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Broken(_) => "stream_broken",
-            Self::Idle(_) => "idle_timeout",
-            Self::Total => "total_timeout",
-            Self::Stream(StreamFault::Error(_)) => "stream_error",
-            Self::Stream(_) => "stream_broken",
-        }
-    }
-}
-
-/// What watches or edits the frames.
-#[derive(Debug)]
-pub enum Tap {
-    /// Streamed chat or completions: edited, see [`ChatStream`].
-    Chat(Box<ChatStream>),
-    /// Other event streams: passed, searched for usage.
-    Events(Box<UsageTap>),
-    /// Anything else: passed unseen.
-    Opaque,
-}
-
-/// Limits on a relayed body.
-#[derive(Debug, Clone, Copy)]
-pub struct RelayLimits {
-    /// Longest silence between two frames.
-    pub idle: Duration,
-    /// When the whole answer must be over.
-    pub deadline: Instant,
-}
-
-/// Makes the event that tells a caller why its stream broke off (the bytes of one SSE event).
-pub type ErrorEvent = fn(&RelayError) -> Bytes;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -105,252 +41,6 @@ impl RelayBody {
     }
 }
 
-/// A body relayed from the upstream.
-#[derive(Debug)]
-pub struct Relayed {
-    upstream: Incoming,
-    /// Bytes read before relaying began, to be sent first.
-    prefix: Bytes,
-    tap: Tap,
-    settlement: Option<Settlement>,
-    limits: RelayLimits,
-    waiting_since: Option<Instant>,
-    timer: Option<Pin<Box<Sleep>>>,
-    error_event: Option<ErrorEvent>,
-    gathered: Gathered,
-    state: State,
-}
-
-/// Frames that wait for one more look at the upstream before they are sent on.
-///
-/// The upstream's connection is a task of its own that hands over one frame at a time. When it has
-/// read many events at once, sending each on by itself would cost a system call for each; giving
-/// that task one turn first joins them, and a paced stream is delayed by no more than that turn.
-#[derive(Debug, Default)]
-struct Gathered {
-    first: Bytes,
-    rest: Vec<u8>,
-    has_yielded: bool,
-}
-
-impl Gathered {
-    fn push(&mut self, piece: Bytes) {
-        self.has_yielded = false;
-        if self.first.is_empty() {
-            self.first = piece;
-        } else {
-            self.rest.extend_from_slice(&piece);
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.first.len() + self.rest.len()
-    }
-
-    /// Everything gathered, as one piece.
-    fn take(&mut self) -> Bytes {
-        let first = std::mem::take(&mut self.first);
-        if self.rest.is_empty() {
-            return first;
-        }
-        let rest = std::mem::take(&mut self.rest);
-        Bytes::from([&first[..], &rest[..]].concat())
-    }
-
-    /// Whether to give the upstream's task a turn: once for each piece.
-    fn yields(&mut self) -> bool {
-        self.len() > 0 && !std::mem::replace(&mut self.has_yielded, true)
-    }
-}
-
-#[derive(Debug)]
-enum State {
-    Flowing,
-    /// The error event is out; the connection breaks when the timer is over.
-    Failing(RelayError),
-    Ended,
-}
-
-impl Relayed {
-    /// Relays `upstream` through `tap`. With `error_event`, a failure in the middle is told in the
-    /// stream before it ends uncleanly.
-    pub fn new(
-        upstream: Incoming,
-        tap: Tap,
-        settlement: Settlement,
-        limits: RelayLimits,
-        error_event: Option<ErrorEvent>,
-    ) -> Self {
-        Self {
-            upstream,
-            prefix: Bytes::new(),
-            tap,
-            settlement: Some(settlement),
-            limits,
-            waiting_since: None,
-            timer: None,
-            error_event,
-            gathered: Gathered::default(),
-            state: State::Flowing,
-        }
-    }
-
-    /// Sends `prefix`, which was read before, first.
-    #[must_use]
-    pub fn with_prefix(mut self, prefix: Bytes) -> Self {
-        self.prefix = prefix;
-        self
-    }
-
-    fn poll_flowing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        if !self.prefix.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.prefix)))));
-        }
-        while self.gathered.len() < MOST_JOINED {
-            match Pin::new(&mut self.upstream).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.waiting_since = None;
-                    if let Some(fault) = self.gather(frame) {
-                        return self.failed(RelayError::Stream(fault));
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => return self.failed(RelayError::Broken(reason(&error))),
-                Poll::Ready(None) => return self.ended(),
-                Poll::Pending if self.gathered.yields() => {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                Poll::Pending if self.gathered.len() > 0 => break,
-                Poll::Pending => match ready!(self.poll_limits(context)) {
-                    Some(error) => return self.failed(error),
-                    None => return self.ended(),
-                },
-            }
-        }
-        if let Some(settlement) = &mut self.settlement {
-            settlement.first_byte();
-        }
-        Poll::Ready(Some(Ok(Frame::data(self.gathered.take()))))
-    }
-
-    /// One frame of the upstream through the tap; what is wrong with the stream, if something is.
-    fn gather(&mut self, frame: Frame<Bytes>) -> Option<StreamFault> {
-        let data = frame.into_data().ok()?;
-        let out = match &mut self.tap {
-            Tap::Chat(chat) => chat.push(data),
-            Tap::Events(tap) => {
-                tap.look(&data);
-                data
-            }
-            Tap::Opaque => data,
-        };
-        if !out.is_empty() {
-            self.gathered.push(out);
-        }
-        self.fault()
-    }
-
-    fn fault(&self) -> Option<StreamFault> {
-        match &self.tap {
-            Tap::Chat(chat) => chat.fault().cloned(),
-            Tap::Events(_) | Tap::Opaque => None,
-        }
-    }
-
-    /// Ready when a limit has passed: with the error, or without one when the answer was complete
-    /// and only the upstream's own end was missing. One timer serves for the whole body: it is set
-    /// once and set again only when it fires early.
-    fn poll_limits(&mut self, context: &mut Context<'_>) -> Poll<Option<RelayError>> {
-        let now = Instant::now();
-        let since = *self.waiting_since.get_or_insert(now);
-        let is_done = matches!(&self.tap, Tap::Chat(chat) if chat.is_done());
-        let idle = if is_done { GRACE_AFTER_DONE.min(self.limits.idle) } else { self.limits.idle };
-        let due = (since + idle).min(self.limits.deadline);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() > due {
-            timer.as_mut().reset(due);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if is_done && now >= due {
-                return Poll::Ready(None);
-            }
-            if now >= self.limits.deadline {
-                return Poll::Ready(Some(RelayError::Total));
-            }
-            if now >= since + idle {
-                return Poll::Ready(Some(RelayError::Idle(idle)));
-            }
-            timer.as_mut().reset(due);
-        }
-        Poll::Pending
-    }
-
-    /// The upstream's body is over.
-    fn ended(&mut self) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        if let Tap::Chat(chat) = &mut self.tap {
-            let last = chat.finish();
-            self.gathered.push(last);
-        }
-        if let Some(fault) = self.fault() {
-            return self.failed(RelayError::Stream(fault));
-        }
-        self.settle(Outcome::Complete);
-        self.state = State::Ended;
-        let last = self.gathered.take();
-        Poll::Ready((!last.is_empty()).then(|| Ok(Frame::data(last))))
-    }
-
-    /// The answer cannot be completed: tell the caller in the stream if it is one, then break off.
-    /// After `[DONE]` nothing is lost and nothing is told.
-    fn failed(&mut self, error: RelayError) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        let good = self.gathered.take();
-        if matches!(&self.tap, Tap::Chat(chat) if chat.is_done()) {
-            self.settle(Outcome::Complete);
-            self.state = State::Ended;
-            return Poll::Ready((!good.is_empty()).then(|| Ok(Frame::data(good))));
-        }
-        if let Some(settlement) = &self.settlement {
-            settlement.upstream_error(error.label());
-        }
-        self.settle(Outcome::Broken);
-        let event = self.error_event.map(|event| event(&error)).unwrap_or_default();
-        self.timer = None;
-        self.state = State::Failing(error);
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from([good, event].concat())))))
-    }
-
-    fn poll_failing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + GRACE_AFTER_ERROR)));
-        ready!(timer.as_mut().poll(context));
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Failing(error) => Poll::Ready(Some(Err(error))),
-            State::Flowing | State::Ended => Poll::Ready(None),
-        }
-    }
-
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(mut settlement) = self.settlement.take() {
-            settlement.outcome = outcome;
-            settlement.usage = self.usage(settlement.usage, outcome == Outcome::Complete);
-        }
-    }
-
-    fn usage(&self, known: Usage, is_complete: bool) -> Usage {
-        let certainty = if is_complete { Certainty::Exact } else { Certainty::AtLeast };
-        match &self.tap {
-            Tap::Chat(chat) => chat.usage(is_complete),
-            Tap::Events(tap) => tap.tokens().map_or(known, |tokens| Usage { tokens, certainty, ..known }),
-            Tap::Opaque => known,
-        }
-    }
-}
-
-impl Drop for Relayed {
-    fn drop(&mut self) {
-        self.settle(Outcome::CallerGone);
-    }
-}
-
 impl Body for RelayBody {
     type Data = Bytes;
     type Error = RelayError;
@@ -373,77 +63,21 @@ impl Body for RelayBody {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Self::Relayed(body) => match body.state {
-                State::Flowing => body.poll_flowing(context),
-                State::Failing(_) => body.poll_failing(context),
-                State::Ended => Poll::Ready(None),
-            },
+            Self::Relayed(body) => body.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes, _) | Self::Refusal(bytes, _) => bytes.is_empty(),
-            Self::Relayed(body) => matches!(body.state, State::Ended),
+            Self::Relayed(body) => body.is_ended(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes, _) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Relayed(body) if matches!(body.tap, Tap::Opaque) && body.prefix.is_empty() => body.upstream.size_hint(),
-            Self::Relayed(_) => SizeHint::default(),
+            Self::Relayed(body) => body.size_hint(),
         }
     }
-}
-
-/// The innermost cause of a transport error: it says what happened, the layers above only where.
-fn reason(error: &hyper::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// What reading a whole body gave.
-#[derive(Debug)]
-pub enum Collected {
-    /// All of it.
-    Whole(Bytes),
-    /// Too much to hold: the beginning, and the rest as it comes.
-    TooLong(Bytes, Incoming),
-}
-
-/// Reads a body to its end, or up to `most` bytes.
-///
-/// # Errors
-/// [`RelayError`] when it breaks off or a limit passes.
-pub async fn collect(mut body: Incoming, most: usize, limits: RelayLimits) -> Result<Collected, RelayError> {
-    use http_body_util::BodyExt;
-    let mut held = Vec::new();
-    let mut first = Bytes::new();
-    loop {
-        let until = (Instant::now() + limits.idle).min(limits.deadline);
-        let next = tokio::time::timeout_at(until, body.frame()).await;
-        let frame = match next {
-            Err(_) if until == limits.deadline => return Err(RelayError::Total),
-            Err(_) => return Err(RelayError::Idle(limits.idle)),
-            Ok(None) => break,
-            Ok(Some(frame)) => frame.map_err(|error| RelayError::Broken(reason(&error)))?,
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        if first.is_empty() && held.is_empty() {
-            first = data;
-            continue;
-        }
-        if !first.is_empty() {
-            held.extend_from_slice(&std::mem::take(&mut first));
-        }
-        held.extend_from_slice(&data);
-        if held.len() > most {
-            return Ok(Collected::TooLong(held.into(), body));
-        }
-    }
-    Ok(Collected::Whole(if held.is_empty() { first } else { held.into() }))
 }

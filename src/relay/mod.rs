@@ -2,12 +2,15 @@
 //! and one settlement says at the end what it was, whatever ended it.
 //!
 //! The editors ([`chat_stream`], [`answer`], [`usage_tap`], [`restream`]) are pure state machines
-//! over bytes and import no HTTP library; [`body`] drives them. Start with [`body::RelayBody`].
+//! over bytes and import no HTTP library; [`relayed`] drives them. Start with [`body::RelayBody`].
 
 pub mod answer;
 pub mod body;
 pub mod chat_stream;
 mod chunk;
+pub mod collect;
+mod gathered;
+pub mod relayed;
 pub mod restream;
 pub mod settle;
 pub mod usage;

@@ -1,16 +1,9 @@
 //! The accept loop: connections up to a number, each under its limits of time, HTTP/1.1 or HTTP/2,
 //! plain or TLS.
 
-use std::convert::Infallible;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body;
-use hyper::body::Incoming;
-use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use prometheus::IntGauge;
@@ -21,9 +14,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use super::active::{Activity, Tracked};
+use super::active::Activity;
 use super::drain::Drain;
 use super::guarded_io::{GuardedIo, IoLimits};
+use super::service::{Plane, PlaneService};
 use super::tls::TlsSource;
 
 /// Most bytes buffered for one connection, and of a request's head (ours; nginx's default for heads).
@@ -33,34 +27,23 @@ const H2_STREAMS: u32 = 256;
 /// Pause after a failed accept (ours): out of descriptors, a busy loop would help nobody.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Makes the service of one connection.
-pub(super) trait MakeService: Send + Sync + 'static {
-    /// The service.
-    type Service: Service<Request<Incoming>, Response = Response<Tracked<Self::Body>>, Error = Infallible, Future: Send> + Send + Sync + 'static;
-    /// What it answers with.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
-
-    /// The service for a connection whose state is `activity`.
-    fn make(&self, activity: Arc<Activity>) -> Self::Service;
-}
-
 /// A listening socket and what becomes of its connections.
-pub(super) struct Acceptor<M> {
+pub(super) struct Acceptor<P> {
     pub(super) listener: TcpListener,
-    pub(super) connections: Connections<M>,
+    pub(super) connections: Connections<P>,
 }
 
 /// Everything that a connection needs. It outlives the listener, which closes when the drain begins,
 /// so that new callers are refused at once and may turn to another replica.
-pub(super) struct Connections<M> {
+pub(super) struct Connections<P> {
     pub(super) tls: Option<Arc<TlsSource>>,
     pub(super) limits: IoLimits,
     pub(super) max_connections: u32,
     pub(super) open: Option<IntGauge>,
-    pub(super) service: M,
+    pub(super) plane: P,
 }
 
-impl<M: MakeService> Acceptor<M> {
+impl<P: Plane> Acceptor<P> {
     /// Accepts until the drain begins. Connections run in `tasks`.
     pub(super) async fn run(self, drain: Drain, tasks: TaskTracker) {
         let room = Arc::new(Semaphore::new(self.connections.max_connections as usize));
@@ -89,7 +72,7 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
     }
 }
 
-impl<M: MakeService> Connections<M> {
+impl<P: Plane> Connections<P> {
     async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, drain: Drain) {
         let _open = self.open.clone().map(Counted::new);
         let _unset = stream.set_nodelay(true);
@@ -110,7 +93,7 @@ impl<M: MakeService> Connections<M> {
         let activity = Arc::new(Activity::default());
         let io = TokioIo::new(GuardedIo::new(stream, self.limits, activity.clone()));
         let builder = builder();
-        let connection = builder.serve_connection(io, self.service.make(activity)).into_owned();
+        let connection = builder.serve_connection(io, PlaneService::new(self.plane.clone(), activity)).into_owned();
         let result = drain.watch(connection, |connection| connection.graceful_shutdown()).await;
         if let Some(Err(error)) = result {
             debug!(error, "a connection ended early");

@@ -92,14 +92,14 @@ impl Server {
             limits,
             max_connections: settings.server.max_connections,
             open: Some(metrics.connections.clone()),
-            service: DataPlane { gateway: gateway.clone(), door },
+            plane: DataPlane { gateway: gateway.clone(), door },
         };
         let admin = Connections {
             tls: None,
             limits,
             max_connections: ADMIN_CONNECTIONS,
             open: None,
-            service: admin_plane(&settings, gateway, drain.clone()),
+            plane: admin_plane(&settings, gateway, drain.clone()),
         };
         Ok(Self {
             data: Acceptor {

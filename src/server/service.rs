@@ -1,53 +1,52 @@
 //! The services behind the listeners: the data plane behind its door, and the admin plane.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use bytes::Bytes;
 use http::{Request, Response, header};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use tower::ServiceExt;
 
-use super::accept::MakeService;
 use super::active::{Activity, Tracked};
 use super::door::{self, Door};
 use crate::api::Gateway;
 use crate::api::error::{DoorError, GatewayError};
 use crate::relay::body::RelayBody;
 
-type BoxedAnswer<B> = Pin<Box<dyn Future<Output = Result<Response<Tracked<B>>, Infallible>> + Send>>;
+/// What answers the requests of a listener.
+pub(super) trait Plane: Clone + Send + Sync + 'static {
+    /// What it answers with.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
 
-/// The data plane.
-#[derive(Debug, Clone)]
-pub(super) struct DataPlane {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) door: Arc<ArcSwap<Door>>,
+    /// Answers one request; `is_contradictory` when its head gave the length of its body twice.
+    fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// The data plane, for one connection.
+/// A plane as one connection sees it.
 #[derive(Debug)]
-pub(super) struct DataConnection {
-    plane: DataPlane,
+pub(super) struct PlaneService<P> {
+    plane: P,
     activity: Arc<Activity>,
 }
 
-impl MakeService for DataPlane {
-    type Service = DataConnection;
-    type Body = RelayBody;
-
-    fn make(&self, activity: Arc<Activity>) -> DataConnection {
-        DataConnection { plane: self.clone(), activity }
+impl<P: Plane> PlaneService<P> {
+    pub(super) fn new(plane: P, activity: Arc<Activity>) -> Self {
+        Self { plane, activity }
     }
 }
 
-impl Service<Request<Incoming>> for DataConnection {
-    type Response = Response<Tracked<RelayBody>>;
+impl<P: Plane> Service<Request<Incoming>> for PlaneService<P> {
+    type Response = Response<Tracked<P::Body>>;
     type Error = Infallible;
-    type Future = BoxedAnswer<RelayBody>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let active = self.activity.begin();
@@ -60,7 +59,16 @@ impl Service<Request<Incoming>> for DataConnection {
     }
 }
 
-impl DataPlane {
+/// The data plane.
+#[derive(Debug, Clone)]
+pub(super) struct DataPlane {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) door: Arc<ArcSwap<Door>>,
+}
+
+impl Plane for DataPlane {
+    type Body = RelayBody;
+
     async fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> Response<RelayBody> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
             let must_close = matches!(error, DoorError::Malformed(_));
@@ -89,38 +97,9 @@ pub(super) struct AdminPlane {
     pub(super) door: Arc<ArcSwap<Door>>,
 }
 
-/// The admin plane, for one connection.
-pub(super) struct AdminConnection {
-    plane: AdminPlane,
-    activity: Arc<Activity>,
-}
-
-impl MakeService for AdminPlane {
-    type Service = AdminConnection;
+impl Plane for AdminPlane {
     type Body = axum::body::Body;
 
-    fn make(&self, activity: Arc<Activity>) -> AdminConnection {
-        AdminConnection { plane: self.clone(), activity }
-    }
-}
-
-impl Service<Request<Incoming>> for AdminConnection {
-    type Response = Response<Tracked<axum::body::Body>>;
-    type Error = Infallible;
-    type Future = BoxedAnswer<axum::body::Body>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let active = self.activity.begin();
-        let plane = self.plane.clone();
-        let is_contradictory = self.activity.is_contradictory();
-        Box::pin(async move {
-            let response = plane.answer(request, is_contradictory).await;
-            Ok(response.map(|body| Tracked::new(body, active)))
-        })
-    }
-}
-
-impl AdminPlane {
     async fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> Response<axum::body::Body> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
             let mut refused = Response::new(axum::body::Body::from(format!("{error}\n")));

@@ -1,0 +1,67 @@
+//! What a refusal of the upstream says to the caller: the cause and the remedy in a sentence, then
+//! the upstream's own words.
+
+use crate::upstream::refusal::{Cause, Metric, Refusal};
+
+/// Cause and remedy in a sentence, then the upstream's own words.
+pub(super) fn refusal_message(refusal: &Refusal, model: &str) -> String {
+    let model = if model.is_empty() { "this model".to_owned() } else { format!("the model `{model}`") };
+    let sentence = match refusal.cause {
+        Cause::ModelUnknown => format!("{} does not exist on SiliconFlow or was withdrawn; `GET /v1/models` lists what there is.", capital(&model)),
+        Cause::ModelDisabled => format!("SiliconFlow has switched {model} off; use another one."),
+        Cause::ContextTooLong => context_sentence(&refusal.text),
+        Cause::ThinkingUnsupported => format!("{} has no thinking switch: leave `enable_thinking` out.", capital(&model)),
+        Cause::JsonUnsupported => format!("{} has no JSON mode: leave `response_format` out or use another model.", capital(&model)),
+        Cause::Parameter | Cause::Caller => "SiliconFlow refused a parameter of this request.".to_owned(),
+        Cause::KeyInvalid => "SiliconFlow refused the gateway's own API key. The operator has to check the key of the account (`flowgate doctor`).".to_owned(),
+        Cause::Balance => "The SiliconFlow account behind this gateway has no balance left, which blocks free models as well. The operator has to recharge it.".to_owned(),
+        Cause::Identity => "The SiliconFlow account behind this gateway has not passed identity verification. The operator has to complete it in the console; waiting does not help.".to_owned(),
+        Cause::Forbidden => "SiliconFlow forbids this request for the account behind this gateway.".to_owned(),
+        Cause::NotFound => "SiliconFlow has no such endpoint.".to_owned(),
+        Cause::Gone => "SiliconFlow has withdrawn this endpoint.".to_owned(),
+        Cause::TooLarge => "The request is larger than SiliconFlow accepts.".to_owned(),
+        Cause::RateLimit(metric) => rate_sentence(metric, &model),
+        Cause::Busy => format!("SiliconFlow is overloaded for {model}; try again in a moment or use another one."),
+        Cause::Timeout => "SiliconFlow gave up waiting for the answer. Long answers need `\"stream\": true`.".to_owned(),
+        Cause::Server => "SiliconFlow failed to answer this request; try again.".to_owned(),
+    };
+    format!("{sentence} {}", refusal.quote())
+}
+
+/// `text` as the beginning of a sentence.
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
+}
+
+fn rate_sentence(metric: Metric, model: &str) -> String {
+    match metric {
+        Metric::Minute(name) => format!("The account's {name} limit for {model} is used up for this minute."),
+        Metric::Hour(name) => format!("The account's {name} limit for {model} is used up for this hour."),
+        Metric::Day(name) => format!("The account's {name} limit for {model} is used up for today (days turn at midnight in China)."),
+        Metric::Unknown => format!("A rate limit of the account for {model} is used up."),
+    }
+}
+
+/// The wording by which agents recognise that they have to shorten their prompt.
+fn context_sentence(text: &str) -> String {
+    let numbers: Vec<u64> = text
+        .split(|letter: char| !letter.is_ascii_digit())
+        .filter_map(|digits| digits.parse().ok())
+        .collect();
+    match numbers[..] {
+        [used, limit, ..] => format!("This model's maximum context length is {limit} tokens. However, your messages resulted in {used} tokens. Please reduce the length of the messages."),
+        _ => "This model's maximum context length is exceeded. Please reduce the length of the messages.".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agents_recognise_an_overflow() {
+        let sentence = context_sentence("number of input tokens (99000) has exceeded max_prompt_tokens (98304) limit.");
+        assert!(sentence.contains("maximum context length is 98304 tokens") && sentence.contains("99000"));
+    }
+}
