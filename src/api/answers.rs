@@ -1,6 +1,8 @@
 //! From the upstream's answer to ours: refusals become errors, streams are relayed, whole JSON
 //! answers are read and put right.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -96,8 +98,10 @@ pub(super) async fn accepted(exchange: &Exchange, answer: Answer) -> Result<Answ
         return Ok(answer);
     }
     let lease = answer.lease.clone();
+    let retry_after = answer.response.headers().get(header::RETRY_AFTER).cloned();
     let body = answer.read_refusal(exchange.snapshot.settings.idle_timeout).await;
-    let mut refusal = Refusal::read(status.as_u16(), &body);
+    let refusal = Refusal::read(status.as_u16(), &body);
+    let mut refusal = refusal.with_retry_after(retry_after.as_ref().and_then(headers::text), SystemTime::now());
     refusal.text = lease.account().mask(&refusal.text);
     Err(GatewayError::Refused(refusal, exchange.settlement.model.clone()))
 }

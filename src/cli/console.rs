@@ -17,9 +17,8 @@ pub(super) enum Tone {
 }
 
 impl Console {
-    pub(super) fn new() -> Self {
-        let is_wanted = std::env::var_os("NO_COLOR").is_none();
-        Self { is_coloured: is_wanted && std::io::stdout().is_terminal() }
+    pub(super) fn new(is_colourless: bool) -> Self {
+        Self { is_coloured: !is_colourless && std::io::stdout().is_terminal() }
     }
 
     /// A line of the result. A closed pipe is no fault of ours.

@@ -3,12 +3,13 @@
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant as Clock, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use clap::Args;
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::ConfigArguments;
 use super::console::{Console, Tone};
@@ -110,7 +111,7 @@ fn keys(settings: &Settings) -> Finding {
 }
 
 async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) -> Vec<Finding> {
-    let begun = Clock::now();
+    let begun = Instant::now();
     let listed = call(upstream, settings, Method::GET, "/models", "", Bytes::new()).await;
     let mut findings = match &listed {
         Err(error) => return vec![Finding::new("SiliconFlow", Tone::Bad, error.to_string())],

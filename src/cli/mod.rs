@@ -80,7 +80,7 @@ impl ConfigArguments {
 /// Runs the command that the process was started with. Exit codes: 0 good, 1 failed, 2 wrong usage.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let console = Console::new();
+    let console = Console::new(Environment::of_process().is_ok_and(|environment| environment.is_colourless()));
     let result = match cli.command {
         Command::Completions(arguments) => completions::run(&arguments),
         Command::Check(arguments) => check::run(&arguments, &console),

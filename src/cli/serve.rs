@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         api_key: DEMO_KEY.to_owned(),
     });
     let settings = config::load(&overrides, &environment).map_err(|error| error.to_string())?;
-    log::start(&settings.log);
+    log::start(&settings.log, environment.is_colourless());
     if let (Some(file), lines @ 1..) = (environment.dotenv(), environment.skipped_lines()) {
         warn!("{}: {lines} lines are not NAME=value and were skipped; values with spaces need quotes", file.display());
     }

@@ -1,6 +1,7 @@
 //! The environment, and a `.env` file in the working folder, which never overrides it.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Variables as they were at start.
@@ -17,8 +18,10 @@ impl Environment {
     /// # Errors
     /// That the `.env` file cannot be read.
     pub fn of_process() -> Result<Self, String> {
-        let own = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::new(own.collect(), Path::new(".env"))
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let own = std::env::vars_os().filter_map(text).collect();
+        Self::new(own, Path::new(".env"))
     }
 
     /// The given variables, completed from the file at `dotenv` if there is one.
@@ -37,6 +40,11 @@ impl Environment {
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
+    }
+
+    /// Whether the user wants no colour (`NO_COLOR`, whatever its value).
+    pub fn is_colourless(&self) -> bool {
+        self.variables.contains_key("NO_COLOR")
     }
 
     /// The `.env` file that was read.

@@ -40,15 +40,16 @@ pub fn check_level(level: &str) -> Result<(), String> {
     level.parse::<EnvFilter>().map(drop).map_err(|error| format!("not a log level or filter: {error}"))
 }
 
-/// Sends log lines to standard error from now on. Only the first call of a process counts.
-pub fn start(settings: &LogSettings) {
+/// Sends log lines to standard error from now on, coloured on a terminal unless `is_colourless`. Only
+/// the first call of a process counts.
+pub fn start(settings: &LogSettings, is_colourless: bool) {
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_timer(SystemTime)
         .with_target(false)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+        .with_ansi(std::io::stderr().is_terminal() && !is_colourless);
     // A second start (tests run several gateways in one process) keeps the first subscriber.
     let _already_started = match settings.format {
         Format::Pretty => builder.try_init(),

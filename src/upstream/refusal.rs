@@ -3,6 +3,8 @@
 //!
 //! Pure: bytes in, [`Refusal`] out.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::Value;
 
 /// The quota that a 429 named.
@@ -70,7 +72,12 @@ pub struct Refusal {
     pub text: String,
     /// What it comes down to.
     pub cause: Cause,
+    /// How long the upstream asks to wait, where it says so in a way that makes sense.
+    pub retry_after: Option<Duration>,
 }
+
+/// The longest `retry-after` that makes sense: every quota turns within a day.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// Text of the upstream beyond this is cut (characters; ours).
 const MAX_TEXT: usize = 500;
@@ -81,7 +88,18 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8]) -> Self {
         let (code, text) = code_and_text(body);
         let cause = cause(status, code, &text);
-        Self { status, code, text, cause }
+        Self { status, code, text, cause, retry_after: None }
+    }
+
+    /// Takes the upstream's `retry-after` into account: seconds, or a date as seen at `now`. Zero,
+    /// nonsense and more than a day are not believed.
+    #[must_use]
+    pub fn with_retry_after(self, header: Option<&str>, now: SystemTime) -> Self {
+        let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
+        let date = |text: &str| httpdate::parse_http_date(text).ok()?.duration_since(now).ok();
+        let wait = header.and_then(|text| seconds(text).or_else(|| date(text)));
+        let retry_after = wait.filter(|wait| !wait.is_zero() && *wait <= LONGEST_WAIT);
+        Self { retry_after, ..self }
     }
 
     /// `[SiliconFlow 429, code 50602: "..."]`: what support will ask for.
@@ -235,6 +253,19 @@ mod tests {
         let cause = |body: &str| Refusal::read(200, body.as_bytes()).cause;
         assert_eq!(cause(r#"{"code":50505,"message":"Model service overloaded.","data":null}"#), Cause::Busy);
         assert_eq!(cause(r#"{"error":{"message":"x"}}"#), Cause::Parameter);
+    }
+
+    #[test]
+    fn believes_a_sensible_retry_after() {
+        let wait = |header| {
+            let now = std::time::UNIX_EPOCH + Duration::from_secs(784_111_777);
+            Refusal::read(429, b"").with_retry_after(Some(header), now).retry_after.map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait("7"), Some(7));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
+        for nonsense in ["0", "-1", "soon", "99999999999", "Sun, 06 Nov 1994 08:49:36 GMT", ""] {
+            assert_eq!(wait(nonsense), None, "{nonsense}");
+        }
     }
 
     #[test]

@@ -162,6 +162,14 @@ pub(super) fn relay_view(error: &RelayError) -> View {
 }
 
 pub(super) fn refusal_view(refusal: &Refusal) -> View {
+    let view = cause_view(refusal);
+    match (view.retry, refusal.retry_after) {
+        (Retry::After(_), Some(wait)) => view.after(wait),
+        _ => view,
+    }
+}
+
+fn cause_view(refusal: &Refusal) -> View {
     match refusal.cause {
         Cause::ModelUnknown => caller(404, Some("model_not_found"), "model").about(Some("model")),
         Cause::ModelDisabled => caller(404, Some("model_not_found"), "model").about(Some("model")),
