@@ -1,6 +1,6 @@
 //! Tells the program which commit it was built from.
 //!
-//! Sets `FLOWGATE_COMMIT` to the short commit, and `FLOWGATE_REVISION` to the version with it, such as `0.1.0 (abc1234)`.
+//! Sets `FLOWGATE_RUSTC` to the compiler's version, `FLOWGATE_COMMIT` to the short commit, and `FLOWGATE_REVISION` to the version with it, such as `0.1.0 (abc1234)`.
 //! Without git (a package, a container) a `FLOWGATE_COMMIT` in the environment of the build is taken; with neither of
 //! them, the program knows no commit and says its version alone.
 
@@ -10,10 +10,19 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=FLOWGATE_COMMIT");
+    println!("cargo::rustc-env=FLOWGATE_RUSTC={}", compiler());
     if let Some(commit) = given().or_else(checked_out) {
         println!("cargo::rustc-env=FLOWGATE_COMMIT={commit}");
         println!("cargo::rustc-env=FLOWGATE_REVISION={} ({commit})", env!("CARGO_PKG_VERSION"));
     }
+}
+
+/// The compiler's version, such as `1.95.0`.
+#[expect(clippy::disallowed_methods, reason = "cargo names the compiler in the environment of the build")]
+fn compiler() -> String {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let printed = Command::new(rustc).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&printed).split_whitespace().nth(1).unwrap_or("unknown").to_owned()
 }
 
 /// The commit that whoever builds has named.

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use flowgate::relay::usage::{self, Tokens};
 use flowgate::relay::usage_tap::UsageTap;
+use flowgate::wire::json::Object;
 use flowgate_fuzz::splits;
 use libfuzzer_sys::fuzz_target;
 
@@ -17,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(text) = std::str::from_utf8(stream) {
         usage::read(text);
-        usage::of_answer(text);
+        let _ = Object::parse(text).map(|answer| usage::of_answer(&answer));
     }
 });
 

@@ -41,12 +41,10 @@ pub fn router(state: AdminState) -> Router {
 }
 
 /// 200 while requests are welcome, 503 once the gateway finishes its last streams.
-#[expect(clippy::unused_async, reason = "axum handlers are async")]
 async fn ready(State(state): State<AdminState>) -> Response {
     if (state.is_ready)() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response() }
 }
 
-#[expect(clippy::unused_async, reason = "axum handlers are async")]
 async fn metrics(State(state): State<AdminState>) -> Response {
     (state.refresh)();
     match state.metrics.render() {

@@ -220,9 +220,11 @@ fn check_method(route: Route, method: &Method, below: &str) -> Result<(), RouteE
     }
 }
 
-/// Whether a segment is `..`, spelt in any way.
+/// Whether a segment is `..` or would become one, spelt in any way: an escaped slash is a slash to some
+/// servers.
 fn climbs(segment: &str) -> bool {
-    segment.len() <= 6 && decode(segment) == ".."
+    let is_escaped = memchr::memchr(b'%', segment.as_bytes()).is_some();
+    if is_escaped { decode(segment).split(['/', '\\']).any(|part| part == "..") } else { segment == ".." }
 }
 
 /// Percent-decodes; a malformed escape stays as it is.
@@ -275,7 +277,9 @@ mod tests {
         assert_eq!(post("/v1/systemone"), Ok((Route::Other, "/systemone".to_owned())));
         assert!(matches!(post("/favicon.ico"), Err(RouteError::Unknown(_))));
         assert!(matches!(post("/v1"), Err(RouteError::Unknown(_))));
-        assert_eq!(post("/v1/files/%2e%2E/x"), Err(RouteError::Climbs));
+        for path in ["/v1/files/%2e%2E/x", "/v1/files/..", "/v1/files/..%2f..%2fadmin", "/v1/files/a%5c..%5cb"] {
+            assert_eq!(post(path), Err(RouteError::Climbs), "{path}");
+        }
         assert!(matches!(post("/v1/models"), Err(RouteError::Method { .. })));
     }
 }

@@ -81,6 +81,10 @@ impl Upload {
 
     fn end(&mut self) -> Option<Result<Frame<Bytes>, BodyFailure>> {
         self.is_over = true;
+        // A form whose model could not be read may still name one to a reader more lenient than ours.
+        if self.form.as_ref().is_some_and(|(_, model)| model.tenant.models.is_some() && model.seen.get().is_none()) {
+            return Some(Err(BodyFailure::Model(String::new())));
+        }
         let last = self.form.as_mut().map(|(tap, _)| tap.finish()).unwrap_or_default();
         (!last.is_empty()).then(|| Ok(Frame::data(last)))
     }

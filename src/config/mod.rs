@@ -1,7 +1,7 @@
 //! What the operator wrote, checked, as the plain settings that the rooms define.
 //!
 //! The only room that reads the configuration file, the environment and secrets. A file is refused
-//! with all its faults at once; see [`load`]. Start reading with [`settings`].
+//! with all its faults at once; see [`load`]. Start reading with `settings`.
 
 mod environment;
 mod fault;

@@ -123,7 +123,7 @@ impl Metrics {
             &["version", "revision", "rustc"],
         )?;
         let revision = option_env!("FLOWGATE_COMMIT").unwrap_or("unknown");
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision, env!("CARGO_PKG_RUST_VERSION")]).set(1);
+        info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision, env!("FLOWGATE_RUSTC")]).set(1);
         self.registry.register(Box::new(info))
     }
 

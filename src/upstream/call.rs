@@ -132,7 +132,7 @@ impl Upstream {
     }
 
     /// Sends `body` and waits for the head of the answer. Tries again only when the upstream was not
-    /// reached, or answered 503 to a body that is still at hand; within [`RETRY_SHARE`].
+    /// reached, or answered 503 to a body that is still at hand; within `RETRY_SHARE`.
     /// Dropping the future abandons the call and closes its connection.
     ///
     /// # Errors

@@ -101,13 +101,12 @@ impl FormTap {
     }
 
     fn part_head(&mut self, out: &mut BytesMut) -> bool {
-        if self.held.starts_with(b"--") || self.held.len() > MAX_PART_HEAD {
+        let end = memchr::memmem::find(&self.held[..self.held.len().min(MAX_PART_HEAD)], b"\r\n\r\n");
+        if self.held.starts_with(b"--") || (end.is_none() && self.held.len() >= MAX_PART_HEAD) {
             self.state = State::Rest;
             return true;
         }
-        let Some(end) = memchr::memmem::find(&self.held, b"\r\n\r\n") else {
-            return false;
-        };
+        let Some(end) = end else { return false };
         let head = self.held.split_to(end + 4);
         self.state = if names_field(&head, self.field) { State::Value } else { State::Content };
         out.extend_from_slice(&head);
@@ -119,12 +118,14 @@ impl FormTap {
         out: &mut BytesMut,
         decide: &mut dyn FnMut(&str) -> Result<Option<String>, E>,
     ) -> Result<bool, E> {
-        let Some(end) = self.delimiter.find(&self.held) else {
-            let too_long = self.held.len() > MAX_VALUE;
-            if too_long {
+        // However the form was cut, a value is seen if it ends within the limit and not otherwise.
+        let most = MAX_VALUE + self.delimiter.needle().len();
+        let Some(end) = self.delimiter.find(&self.held[..self.held.len().min(most)]) else {
+            let is_too_long = self.held.len() >= most;
+            if is_too_long {
                 self.state = State::Content;
             }
-            return Ok(too_long);
+            return Ok(is_too_long);
         };
         self.state = State::Content;
         let replacement = match std::str::from_utf8(&self.held[..end]) {
@@ -191,6 +192,18 @@ mod tests {
         let bytes: Vec<&[u8]> = FORM.as_bytes().chunks(1).collect();
         let (out, _) = run(&bytes, Some("Qwen/Long-Name"));
         assert_eq!(out, FORM.replace("my-alias", "Qwen/Long-Name"));
+    }
+
+    #[test]
+    fn a_long_value_is_judged_alike_in_any_split() {
+        for length in [MAX_VALUE - 1, MAX_VALUE, MAX_VALUE + 1] {
+            let form = format!("--b0\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{}\r\n--b0--", "m".repeat(length));
+            let whole = run(&[form.as_bytes()], None);
+            for size in [1, 7, 1000] {
+                let pieces: Vec<&[u8]> = form.as_bytes().chunks(size).collect();
+                assert_eq!(run(&pieces, None), whole, "{length} bytes in pieces of {size}");
+            }
+        }
     }
 
     #[test]
