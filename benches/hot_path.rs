@@ -26,8 +26,14 @@ fn request(size: usize) -> Bytes {
 /// 32 events as SiliconFlow sends them; with usage in each of them or in none.
 fn stream(has_usage: bool) -> Bytes {
     let event = |n: usize| {
-        let usage = if has_usage { format!(",\"usage\":{{\"prompt_tokens\":12,\"completion_tokens\":{n},\"total_tokens\":{}}}", n + 12) } else { String::new() };
-        format!("data: {{\"id\":\"0a1b2c3d4e5f\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"Qwen/Qwen3-8B\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word{n}\",\"reasoning_content\":null}},\"finish_reason\":null}}],\"system_fingerprint\":\"\"{usage}}}\n\n")
+        let usage = if has_usage {
+            format!(",\"usage\":{{\"prompt_tokens\":12,\"completion_tokens\":{n},\"total_tokens\":{}}}", n + 12)
+        } else {
+            String::new()
+        };
+        format!(
+            "data: {{\"id\":\"0a1b2c3d4e5f\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"Qwen/Qwen3-8B\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\" word{n}\",\"reasoning_content\":null}},\"finish_reason\":null}}],\"system_fingerprint\":\"\"{usage}}}\n\n"
+        )
     };
     Bytes::from((0..32).map(event).collect::<String>())
 }
@@ -37,7 +43,9 @@ fn head(criterion: &mut Criterion) {
     for (name, size) in [("1 KB", 1_000), ("4 KB", 4_000), ("64 KB", 64_000)] {
         let body = request(size);
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| RequestHead::parse(black_box(&body)).unwrap().is_streaming));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| RequestHead::parse(black_box(&body)).unwrap().is_streaming)
+        });
     }
     group.finish();
 }

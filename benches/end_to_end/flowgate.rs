@@ -33,13 +33,7 @@ impl Flowgate {
     ///
     /// # Errors
     /// If it ends or does not become ready; its log is in the message.
-    pub(crate) fn start(
-        core: usize,
-        program: &Path,
-        upstream: SocketAddr,
-        folder: &Path,
-        more: &str,
-    ) -> Result<Self> {
+    pub(crate) fn start(core: usize, program: &Path, upstream: SocketAddr, folder: &Path, more: &str) -> Result<Self> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
         let config = folder.join("flowgate.toml");
         fs::write(&config, configuration(address, admin, upstream, more))?;
@@ -53,13 +47,7 @@ impl Flowgate {
             .env("XDG_DATA_HOME", folder.join("data"))
             .env("BENCH_UPSTREAM_KEY", upstream::KEY)
             .env("BENCH_KEY_ANN", CALLER_KEY);
-        for name in [
-            "SILICONFLOW_API_KEY",
-            "FLOWGATE_CONFIG",
-            "RUST_LOG",
-            "XDG_CONFIG_HOME",
-            "XDG_STATE_HOME",
-        ] {
+        for name in ["SILICONFLOW_API_KEY", "FLOWGATE_CONFIG", "RUST_LOG", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
             command.env_remove(name);
         }
         let mut process = Process::start(core, &command, &log)?;
@@ -67,17 +55,8 @@ impl Flowgate {
             process.check_alive()?;
             Ok(is_ready(admin))
         });
-        begun.with_context(|| {
-            format!(
-                "flowgate does not start: {}",
-                fs::read_to_string(&log).unwrap_or_default()
-            )
-        })?;
-        Ok(Self {
-            address,
-            id: process.id(),
-            _process: process,
-        })
+        begun.with_context(|| format!("flowgate does not start: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        Ok(Self { address, id: process.id(), _process: process })
     }
 }
 
@@ -88,29 +67,20 @@ impl Flowgate {
 pub(crate) fn program(root: &Path) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("FLOWGATE_BIN") {
         // The gateway runs in a folder of its own, so the path must not depend on ours.
-        return fs::canonicalize(&path)
-            .with_context(|| format!("FLOWGATE_BIN: no file {}", path.display()));
+        return fs::canonicalize(&path).with_context(|| format!("FLOWGATE_BIN: no file {}", path.display()));
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--bin", "flowgate"])
-        .current_dir(root)
-        .status()?;
+    let status = Command::new(cargo).args(["build", "--release", "--bin", "flowgate"]).current_dir(root).status()?;
     if !status.success() {
         bail!("flowgate does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), |folder| root.join(folder));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
     Ok(target.join("release/flowgate"))
 }
 
 /// The version as the binary tells it.
 pub(crate) fn version(program: &Path) -> String {
-    let told = Command::new(program)
-        .arg("--version")
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
+    let told = Command::new(program).arg("--version").output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&told).trim().to_owned()
 }
 
@@ -126,10 +96,7 @@ fn is_ready(admin: SocketAddr) -> bool {
     let ask = || -> Result<bool> {
         let mut socket = TcpStream::connect(admin)?;
         socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-        write!(
-            socket,
-            "GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n"
-        )?;
+        write!(socket, "GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
         let mut status = [0; 12];
         socket.read_exact(&mut status)?;
         Ok(status.ends_with(b" 200"))
@@ -138,12 +105,7 @@ fn is_ready(admin: SocketAddr) -> bool {
 }
 
 /// The whole configuration. Nothing is switched off but the log line of each request: nginx writes none either.
-fn configuration(
-    address: SocketAddr,
-    admin: SocketAddr,
-    upstream: SocketAddr,
-    more: &str,
-) -> String {
+fn configuration(address: SocketAddr, admin: SocketAddr, upstream: SocketAddr, more: &str) -> String {
     format!(
         r#"[server]
 listen = "{address}"

@@ -49,11 +49,7 @@ pub(crate) enum Shape {
     /// A chat completion in one piece.
     Plain,
     /// A stream of `events` content events, `gap_us` microseconds apart (0: all in one write).
-    Stream {
-        events: usize,
-        gap_us: u64,
-        is_cumulative: bool,
-    },
+    Stream { events: usize, gap_us: u64, is_cumulative: bool },
 }
 
 /// How requests are spread.
@@ -118,13 +114,8 @@ impl Load {
     /// # Errors
     /// If it cannot be started or a request of the warm-up failed.
     pub(crate) fn start(core: usize, plan: &Plan) -> Result<Self> {
-        let (process, input, output) =
-            Process::role("load", core, &[serde_json::to_string(plan)?])?;
-        let mut load = Self {
-            input,
-            output,
-            _process: process,
-        };
+        let (process, input, output) = Process::role("load", core, &[serde_json::to_string(plan)?])?;
+        let mut load = Self { input, output, _process: process };
         let line = load.line().context("load generator did not warm up")?;
         if line != "ready" {
             bail!("load generator said {line:?} instead of ready");
@@ -143,8 +134,7 @@ impl Load {
     }
 
     fn line(&mut self) -> Result<String> {
-        process::line(&mut self.output)
-            .context("load generator ended early; its complaint is above")
+        process::line(&mut self.output).context("load generator ended early; its complaint is above")
     }
 }
 
@@ -184,22 +174,18 @@ fn together(plan: &Plan, connections: usize) -> Result<Outcome> {
     for _ in 0..connections {
         let (plan, target) = (plan.clone(), target.clone());
         let (warm, begin, taken) = (Arc::clone(&warm), Arc::clone(&begin), Arc::clone(&taken));
-        threads.push(
-            thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn(move || {
-                    let warmed = Connection::warmed_up(&target, &plan);
-                    warm.wait();
-                    begin.wait();
-                    let mut connection = warmed?;
-                    let mut samples = Samples::default();
-                    while taken.fetch_add(1, Ordering::Relaxed) < plan.requests {
-                        connection.exchange(&mut samples)?;
-                    }
-                    // The connection is handed back so that it is closed only after the measurement.
-                    Ok::<_, anyhow::Error>((samples, connection))
-                })?,
-        );
+        threads.push(thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            let warmed = Connection::warmed_up(&target, &plan);
+            warm.wait();
+            begin.wait();
+            let mut connection = warmed?;
+            let mut samples = Samples::default();
+            while taken.fetch_add(1, Ordering::Relaxed) < plan.requests {
+                connection.exchange(&mut samples)?;
+            }
+            // The connection is handed back so that it is closed only after the measurement.
+            Ok::<_, anyhow::Error>((samples, connection))
+        })?);
     }
     warm.wait();
     wait_for_go()?;
@@ -208,17 +194,12 @@ fn together(plan: &Plan, connections: usize) -> Result<Outcome> {
     let mut sum = Samples::default();
     let mut open = Vec::with_capacity(connections);
     for thread in threads {
-        let (samples, connection) = thread
-            .join()
-            .map_err(|_| anyhow!("a sending thread panicked"))??;
+        let (samples, connection) = thread.join().map_err(|_| anyhow!("a sending thread panicked"))??;
         open.push(connection);
         sum.answered += samples.answered;
         sum.reads += samples.reads;
     }
-    let outcome = Outcome {
-        elapsed_ns: nanos(begun.elapsed()),
-        targets: vec![sum],
-    };
+    let outcome = Outcome { elapsed_ns: nanos(begun.elapsed()), targets: vec![sum] };
     // Kept open until the process ends: leaking the sockets on purpose is the shortest way to say so.
     std::mem::forget(open);
     Ok(outcome)
@@ -226,11 +207,8 @@ fn together(plan: &Plan, connections: usize) -> Result<Outcome> {
 
 /// One request at a time, the targets in turn, so that drift of the machine hits all alike.
 fn in_turn(plan: &Plan) -> Result<Outcome> {
-    let mut connections = plan
-        .targets
-        .iter()
-        .map(|target| Connection::warmed_up(target, plan))
-        .collect::<Result<Vec<_>>>()?;
+    let mut connections =
+        plan.targets.iter().map(|target| Connection::warmed_up(target, plan)).collect::<Result<Vec<_>>>()?;
     let mut targets = vec![Samples::default(); connections.len()];
     wait_for_go()?;
     let begun = Instant::now();
@@ -246,10 +224,7 @@ fn in_turn(plan: &Plan) -> Result<Outcome> {
     }
     let elapsed_ns = nanos(begun.elapsed());
     std::mem::forget(connections);
-    Ok(Outcome {
-        elapsed_ns,
-        targets,
-    })
+    Ok(Outcome { elapsed_ns, targets })
 }
 
 /// A kept-alive connection and the request it sends again and again.
@@ -295,10 +270,7 @@ impl Connection {
         let begun = Instant::now();
         self.socket.write_all(&self.request)?;
         loop {
-            let read = self
-                .socket
-                .read(&mut self.buffer)
-                .context("no answer in time")?;
+            let read = self.socket.read(&mut self.buffer).context("no answer in time")?;
             if read == 0 {
                 bail!("connection closed in the middle of an answer");
             }
@@ -321,11 +293,7 @@ impl Connection {
                 first_ns = Some(nanos(since_begun));
             }
             if self.shape != Shape::Plain {
-                let now = u64::try_from(
-                    SystemTime::now()
-                        .duration_since(SystemTime::UNIX_EPOCH)?
-                        .as_nanos(),
-                )?;
+                let now = u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos())?;
                 while let Some((stamp, end)) = stamp_after(&self.payload, scanned) {
                     samples.event_ns.push(now.saturating_sub(stamp));
                     scanned = end;
@@ -366,26 +334,15 @@ impl Connection {
 fn stamp_after(payload: &[u8], from: usize) -> Option<(u64, usize)> {
     let begin = from + memmem::find(payload.get(from..)?, STAMP_MARK)? + STAMP_MARK.len();
     let digits = payload.get(begin..begin + STAMP_DIGITS)?;
-    Some((
-        std::str::from_utf8(digits).ok()?.parse().ok()?,
-        begin + STAMP_DIGITS,
-    ))
+    Some((std::str::from_utf8(digits).ok()?.parse().ok()?, begin + STAMP_DIGITS))
 }
 
 /// The bytes of a request, with the headers that OpenAI's Python SDK sends.
 fn request(target: &Target, shape: Shape) -> Vec<u8> {
     let (model, tail) = match shape {
         Shape::Plain => (MODEL, String::new()),
-        Shape::Stream {
-            events,
-            gap_us,
-            is_cumulative,
-        } => (
-            if is_cumulative {
-                MODEL_CUMULATIVE
-            } else {
-                MODEL
-            },
+        Shape::Stream { events, gap_us, is_cumulative } => (
+            if is_cumulative { MODEL_CUMULATIVE } else { MODEL },
             format!(
                 r#","stream":true,"stream_options":{{"include_usage":true}},"user":"events={events} gap_us={gap_us}""#
             ),

@@ -98,8 +98,8 @@ fn main() -> ExitCode {
 
 /// The whole run; false if a bar was missed and `--check` asked.
 fn benchmark(options: &Options) -> Result<bool> {
-    let root = std::env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    let root =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     let report = measure(options, &root)?;
     let tables = report.tables();
     println!("\n{tables}");
@@ -107,13 +107,7 @@ fn benchmark(options: &Options) -> Result<bool> {
         let folder = root.join("docs/bench");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.md", machine::today()));
-        fs::write(
-            &path,
-            format!(
-                "# End-to-end benchmark, {}\n\n{tables}\n{METHOD}",
-                machine::today()
-            ),
-        )?;
+        fs::write(&path, format!("# End-to-end benchmark, {}\n\n{tables}\n{METHOD}", machine::today()))?;
         println!("written to {}", path.display());
     }
     Ok(!options.check || report.verdicts().iter().all(report::Verdict::is_met))
@@ -122,57 +116,33 @@ fn benchmark(options: &Options) -> Result<bool> {
 /// Starts everybody, measures, and ends everybody.
 fn measure(options: &Options, root: &Path) -> Result<Report> {
     let size = if options.quick { QUICK } else { FULL };
-    let program = (!options.nginx_only && !options.direct_only)
-        .then(|| flowgate::program(root))
-        .transpose()?;
-    let more = options
-        .more_config
-        .as_ref()
-        .map(|path| fs::read_to_string(path).with_context(|| path.display().to_string()));
+    let program = (!options.nginx_only && !options.direct_only).then(|| flowgate::program(root)).transpose()?;
+    let more =
+        options.more_config.as_ref().map(|path| fs::read_to_string(path).with_context(|| path.display().to_string()));
     let more = more.transpose()?.unwrap_or_default();
     let cores = process::cores()?;
     let proxy_core = *cores.first().context("no core")?;
     let load_core = *cores.get(1).unwrap_or(&proxy_core);
 
-    let mut report = Report {
-        memory_bar: BAR_MEMORY,
-        ..Report::default()
-    };
+    let mut report = Report { memory_bar: BAR_MEMORY, ..Report::default() };
     report.facts = machine::facts(options, root, program.as_deref(), proxy_core, load_core);
     if options.quick {
-        report.warnings.push(
-            "quick run: it shows that the benchmark works, its numbers mean little".to_owned(),
-        );
+        report.warnings.push("quick run: it shows that the benchmark works, its numbers mean little".to_owned());
     }
     if cores.len() < 2 {
-        report
-            .warnings
-            .push("only one core: proxy, upstream and load share it".to_owned());
+        report.warnings.push("only one core: proxy, upstream and load share it".to_owned());
     }
     let stolen_before = machine::stolen_ticks();
 
-    let folder = tempfile::Builder::new()
-        .prefix("flowgate-bench-")
-        .tempdir()?;
-    let (upstream_process, _upstream_input, mut output) =
-        Process::role("upstream", load_core, &[])?;
+    let folder = tempfile::Builder::new().prefix("flowgate-bench-").tempdir()?;
+    let (upstream_process, _upstream_input, mut output) = Process::role("upstream", load_core, &[])?;
     let port = process::line(&mut output)?.parse()?;
     let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let nginx = (!options.direct_only)
-        .then(|| Nginx::start(proxy_core, upstream, folder.path()))
-        .transpose()?;
-    let start =
-        |program: &PathBuf| Flowgate::start(proxy_core, program, upstream, folder.path(), &more);
+    let nginx = (!options.direct_only).then(|| Nginx::start(proxy_core, upstream, folder.path())).transpose()?;
+    let start = |program: &PathBuf| Flowgate::start(proxy_core, program, upstream, folder.path(), &more);
     let flowgate = program.as_ref().map(start).transpose()?;
     let log = folder.path().join("children.log");
-    let stage = Stage {
-        log,
-        proxy_core,
-        load_core,
-        upstream,
-        nginx,
-        flowgate,
-    };
+    let stage = Stage { log, proxy_core, load_core, upstream, nginx, flowgate };
 
     thread::sleep(Duration::from_secs(1));
     let idle: Vec<(Side, u32, u64)> = stage
@@ -188,26 +158,14 @@ fn measure(options: &Options, root: &Path) -> Result<Report> {
         report.memory = stage::memory(&stage, size, &idle)?;
         Ok(())
     };
-    run().with_context(|| {
-        format!(
-            "flowgate's log ends with {:?}",
-            flowgate::log_end(folder.path())
-        )
-    })?;
+    run().with_context(|| format!("flowgate's log ends with {:?}", flowgate::log_end(folder.path())))?;
     // Dropped in this order: the proxies before the upstream they talk to, so that none complains.
     drop(stage);
     drop(upstream_process);
 
     let stolen = machine::stolen_ticks().saturating_sub(stolen_before);
-    report.facts.push((
-        "stolen by the host",
-        format!("{:.2} s of CPU during the run", stolen as f64 / 100.0),
-    ));
-    let worst = report
-        .costs
-        .iter()
-        .flat_map(|cost| &cost.sides)
-        .flat_map(|(_, rounds)| rounds);
+    report.facts.push(("stolen by the host", format!("{:.2} s of CPU during the run", stolen as f64 / 100.0)));
+    let worst = report.costs.iter().flat_map(|cost| &cost.sides).flat_map(|(_, rounds)| rounds);
     let worst = worst.filter_map(|round| round.waited).fold(0.0, f64::max);
     if worst > 0.1 {
         report.warnings.push(format!(

@@ -37,66 +37,32 @@ impl Nginx {
         fs::write(&config, configuration(upstream, plain, stream, folder))?;
         let log = folder.join("nginx.log");
         let mut command = Command::new(program());
-        command
-            .arg("-p")
-            .arg(folder)
-            .arg("-e")
-            .arg(&log)
-            .arg("-c")
-            .arg(&config);
+        command.arg("-p").arg(folder).arg("-e").arg(&log).arg("-c").arg(&config);
         let mut master = Process::start(core, &command, &log)?;
         let begun = process::wait_until(Duration::from_secs(10), || {
             master.check_alive()?;
             let is_up = TcpStream::connect(plain).is_ok() && TcpStream::connect(stream).is_ok();
             Ok(is_up && !process::children(master.id()).is_empty())
         });
-        begun.with_context(|| {
-            format!(
-                "nginx does not start: {}",
-                fs::read_to_string(&log).unwrap_or_default()
-            )
-        })?;
-        let worker = *process::children(master.id())
-            .first()
-            .context("nginx has no worker")?;
-        Ok(Self {
-            plain,
-            stream,
-            worker,
-            _master: master,
-        })
+        begun.with_context(|| format!("nginx does not start: {}", fs::read_to_string(&log).unwrap_or_default()))?;
+        let worker = *process::children(master.id()).first().context("nginx has no worker")?;
+        Ok(Self { plain, stream, worker, _master: master })
     }
 }
 
 /// The version as nginx tells it.
 pub(crate) fn version() -> String {
-    let told = Command::new(program())
-        .arg("-v")
-        .output()
-        .map(|output| output.stderr)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&told)
-        .trim()
-        .trim_start_matches("nginx version: ")
-        .to_owned()
+    let told = Command::new(program()).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
+    String::from_utf8_lossy(&told).trim().trim_start_matches("nginx version: ").to_owned()
 }
 
 /// Debian keeps it where an ordinary user's search path does not look.
 fn program() -> &'static str {
-    if Path::new("/usr/sbin/nginx").exists() {
-        "/usr/sbin/nginx"
-    } else {
-        "nginx"
-    }
+    if Path::new("/usr/sbin/nginx").exists() { "/usr/sbin/nginx" } else { "nginx" }
 }
 
 /// The whole configuration. Two ports, so that plain answers meet nginx's default buffering and streams meet none.
-fn configuration(
-    upstream: SocketAddr,
-    plain: SocketAddr,
-    stream: SocketAddr,
-    folder: &Path,
-) -> String {
+fn configuration(upstream: SocketAddr, plain: SocketAddr, stream: SocketAddr, folder: &Path) -> String {
     let server = |address: SocketAddr, more: &str| {
         format!(
             r#"

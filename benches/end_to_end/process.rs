@@ -33,15 +33,8 @@ impl Process {
     pub(crate) fn start(core: usize, command: &Command, log: &Path) -> Result<Self> {
         let output = File::options().create(true).append(true).open(log)?;
         let mut command = pinned(core, command);
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        Ok(Self {
-            child: command
-                .spawn()
-                .with_context(|| format!("cannot start {command:?}"))?,
-        })
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        Ok(Self { child: command.spawn().with_context(|| format!("cannot start {command:?}"))? })
     }
 
     /// Starts this very binary in another role on `core`, with its input and output in the caller's hands.
@@ -63,11 +56,7 @@ impl Process {
         let input = child.stdin.take();
         let output = child.stdout.take();
         let process = Self { child };
-        Ok((
-            process,
-            input.context("no input")?,
-            BufReader::new(output.context("no output")?),
-        ))
+        Ok((process, input.context("no input")?, BufReader::new(output.context("no output")?)))
     }
 
     /// Keeps `core` from falling asleep for as long as this value lives: a spinning child that the kernel runs only when nothing
@@ -80,10 +69,7 @@ impl Process {
             return Ok(None);
         }
         let mut command = Command::new("chrt");
-        command
-            .args(["--idle", "0"])
-            .arg(std::env::current_exe()?)
-            .arg("role-awake");
+        command.args(["--idle", "0"]).arg(std::env::current_exe()?).arg("role-awake");
         Self::start(core, &command, log).map(Some)
     }
 
@@ -136,18 +122,13 @@ pub(crate) fn stay_awake() {
 
 /// Whether util-linux brought this program along.
 fn is_installed(program: &str) -> bool {
-    ["/usr/bin", "/bin"]
-        .iter()
-        .any(|folder| Path::new(folder).join(program).exists())
+    ["/usr/bin", "/bin"].iter().any(|folder| Path::new(folder).join(program).exists())
 }
 
 /// Sends a signal to one process by its id.
 fn signal(name: &str, id: u32) {
     // A process that is gone already needs no signal.
-    let _ = Command::new("kill")
-        .args(["-s", name, &id.to_string()])
-        .stderr(Stdio::null())
-        .status();
+    let _ = Command::new("kill").args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status();
 }
 
 /// `command` behind `taskset`, and behind `setpriv` where there is one, so that the kernel ends it if this process dies.
@@ -185,9 +166,7 @@ pub(crate) fn line(output: &mut BufReader<ChildStdout>) -> Result<String> {
 /// The ids of a process's children.
 pub(crate) fn children(id: u32) -> Vec<u32> {
     let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-    list.split_whitespace()
-        .filter_map(|id| id.parse().ok())
-        .collect()
+    list.split_whitespace().filter_map(|id| id.parse().ok()).collect()
 }
 
 /// A loopback address that was free a moment ago.
@@ -202,10 +181,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 ///
 /// # Errors
 /// If it has not after `limit`, or if it fails.
-pub(crate) fn wait_until(
-    limit: Duration,
-    mut is_ready: impl FnMut() -> Result<bool>,
-) -> Result<()> {
+pub(crate) fn wait_until(limit: Duration, mut is_ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < limit {
         if is_ready()? {
@@ -221,8 +197,7 @@ pub(crate) fn wait_until(
 /// # Errors
 /// If the kernel does not say.
 pub(crate) fn cores() -> Result<Vec<usize>> {
-    let list = status_line("self", "Cpus_allowed_list")
-        .context("the kernel does not say which cores are ours")?;
+    let list = status_line("self", "Cpus_allowed_list").context("the kernel does not say which cores are ours")?;
     let mut cores = Vec::new();
     for range in list.split(',') {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -234,9 +209,7 @@ pub(crate) fn cores() -> Result<Vec<usize>> {
 /// The value of one line in `/proc/ID/status`.
 fn status_line(id: &str, key: &str) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    status
-        .lines()
-        .find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().to_owned()))
+    status.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(':')?.trim().to_owned()))
 }
 
 /// Memory of a process in KiB: `VmRSS` now, `VmHWM` at its highest.
@@ -244,8 +217,7 @@ fn status_line(id: &str, key: &str) -> Option<String> {
 /// # Errors
 /// If the process is gone.
 pub(crate) fn memory_kib(id: u32, key: &str) -> Result<u64> {
-    let line =
-        status_line(&id.to_string(), key).with_context(|| format!("process {id} is gone"))?;
+    let line = status_line(&id.to_string(), key).with_context(|| format!("process {id} is gone"))?;
     Ok(line.split_whitespace().next().unwrap_or_default().parse()?)
 }
 
@@ -298,9 +270,7 @@ impl CpuReading {
     /// If the process is gone or the kernel keeps no such counters.
     pub(crate) fn of(id: u32) -> Result<Self> {
         let mut threads = BTreeMap::new();
-        for entry in fs::read_dir(format!("/proc/{id}/task"))
-            .with_context(|| format!("process {id} is gone"))?
-        {
+        for entry in fs::read_dir(format!("/proc/{id}/task")).with_context(|| format!("process {id} is gone"))? {
             let entry = entry?;
             // A thread may end between the listing and the reading; the coarse counter has its time.
             let Ok(text) = fs::read_to_string(entry.path().join("schedstat")) else {
@@ -314,16 +284,8 @@ impl CpuReading {
         let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
         // utime and stime are the 14th and 15th field; the 2nd, in parentheses, may contain anything.
         let fields = stat.rsplit_once(')').context("stat has no name")?.1;
-        let ticks = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u64>)
-            .sum::<Result<u64, _>>()?;
-        Ok(Self {
-            threads,
-            coarse_ns: ticks * TICK_NS,
-        })
+        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+        Ok(Self { threads, coarse_ns: ticks * TICK_NS })
     }
 
     /// What was used from `self` to `later`.
@@ -335,13 +297,7 @@ impl CpuReading {
             wait_ns += wait.saturating_sub(wait_before);
         }
         // The coarse counter is good to two ticks; where it is higher than that, threads have ended meanwhile.
-        let coarse_ns = later
-            .coarse_ns
-            .saturating_sub(self.coarse_ns)
-            .saturating_sub(2 * TICK_NS);
-        CpuUsed {
-            run_ns: run_ns.max(coarse_ns),
-            wait_ns,
-        }
+        let coarse_ns = later.coarse_ns.saturating_sub(self.coarse_ns).saturating_sub(2 * TICK_NS);
+        CpuUsed { run_ns: run_ns.max(coarse_ns), wait_ns }
     }
 }

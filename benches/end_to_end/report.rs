@@ -129,38 +129,17 @@ impl Report {
             }
         }
         for latency in &self.latencies {
-            let (Some((p50, p99)), Some(added)) = (latency.bars, added(latency, Side::Flowgate))
-            else {
+            let (Some((p50, p99)), Some(added)) = (latency.bars, added(latency, Side::Flowgate)) else {
                 continue;
             };
-            for (name, measured, must) in [
-                ("p50", added.p50.median, p50),
-                ("p99", added.p99.median, p99),
-            ] {
+            for (name, measured, must) in [("p50", added.p50.median, p50), ("p99", added.p99.median, p99)] {
                 let what = format!("added {name}, {}", latency.what);
-                verdicts.push(Verdict {
-                    what,
-                    measured,
-                    bar: Bar { must, goal: None },
-                    unit: "µs",
-                });
+                verdicts.push(Verdict { what, measured, bar: Bar { must, goal: None }, unit: "µs" });
             }
         }
-        for memory in self
-            .memory
-            .iter()
-            .filter(|memory| memory.side == Side::Flowgate)
-        {
-            let bar = Bar {
-                must: self.memory_bar,
-                goal: None,
-            };
-            verdicts.push(Verdict {
-                what: "memory, idle".to_owned(),
-                measured: mib(memory.idle),
-                bar,
-                unit: "MiB",
-            });
+        for memory in self.memory.iter().filter(|memory| memory.side == Side::Flowgate) {
+            let bar = Bar { must: self.memory_bar, goal: None };
+            verdicts.push(Verdict { what: "memory, idle".to_owned(), measured: mib(memory.idle), bar, unit: "MiB" });
         }
         verdicts
     }
@@ -175,19 +154,13 @@ impl Report {
         self.verdict_table(&mut text);
         if !self.warnings.is_empty() {
             text.push_str("\n## Warnings\n\n");
-            self.warnings
-                .iter()
-                .for_each(|warning| push(&mut text, format_args!("* {warning}\n")));
+            self.warnings.iter().for_each(|warning| push(&mut text, format_args!("* {warning}\n")));
         }
         text
     }
 
     fn facts_table(&self, text: &mut String) {
-        let rows = self
-            .facts
-            .iter()
-            .map(|(name, value)| vec![(*name).to_owned(), value.clone()])
-            .collect();
+        let rows = self.facts.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]).collect();
         table(text, &["what", "value"], rows);
     }
 
@@ -211,19 +184,7 @@ impl Report {
                 ]);
             }
         }
-        table(
-            text,
-            &[
-                "request",
-                "by",
-                "CPU µs each",
-                "× nginx",
-                "per second",
-                "core taken",
-                "reads each",
-            ],
-            rows,
-        );
+        table(text, &["request", "by", "CPU µs each", "× nginx", "per second", "core taken", "reads each"], rows);
     }
 
     fn latency_table(&self, text: &mut String) {
@@ -245,19 +206,7 @@ impl Report {
                 ]);
             }
         }
-        table(
-            text,
-            &[
-                "what",
-                "by",
-                "p50",
-                "p99",
-                "added p50",
-                "added p99",
-                "samples",
-            ],
-            rows,
-        );
+        table(text, &["what", "by", "p50", "p99", "added p50", "added p99", "samples"], rows);
     }
 
     fn memory_table(&self, text: &mut String) {
@@ -272,18 +221,7 @@ impl Report {
                 format!("{:.1}", mib(memory.after_streams)),
             ]
         });
-        table(
-            text,
-            &[
-                "of",
-                "idle",
-                "after load",
-                "slow streams",
-                "with them open",
-                "after them",
-            ],
-            rows.collect(),
-        );
+        table(text, &["of", "idle", "after load", "slow streams", "with them open", "after them"], rows.collect());
     }
 
     fn verdict_table(&self, text: &mut String) {
@@ -306,11 +244,7 @@ impl Report {
                 word.to_owned(),
             ]
         });
-        table(
-            text,
-            &["bar", "measured", "at most", "goal", "verdict"],
-            rows.collect(),
-        );
+        table(text, &["bar", "measured", "at most", "goal", "verdict"], rows.collect());
     }
 }
 
@@ -329,24 +263,14 @@ impl Spread {
         sorted.sort_unstable_by(f64::total_cmp);
         let (least, most) = (*sorted.first()?, *sorted.last()?);
         let middle = sorted.len() / 2;
-        let median = if sorted.len() % 2 == 1 {
-            sorted[middle]
-        } else {
-            f64::midpoint(sorted[middle - 1], sorted[middle])
-        };
-        Some(Self {
-            median,
-            least,
-            most,
-        })
+        let median =
+            if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) };
+        Some(Self { median, least, most })
     }
 
     /// Median, and the range in parentheses.
     fn show(&self, digits: usize) -> String {
-        format!(
-            "{:.digits$} ({:.digits$} to {:.digits$})",
-            self.median, self.least, self.most
-        )
+        format!("{:.digits$} ({:.digits$} to {:.digits$})", self.median, self.least, self.most)
     }
 }
 
@@ -358,13 +282,7 @@ struct Added {
 
 /// The added percentiles of each round, summed up; `None` for the direct call itself.
 fn added(latency: &Latency, side: Side) -> Option<Added> {
-    let rounds_of = |wanted| {
-        latency
-            .sides
-            .iter()
-            .find(|(side, _)| *side == wanted)
-            .map(|(_, rounds)| rounds)
-    };
+    let rounds_of = |wanted| latency.sides.iter().find(|(side, _)| *side == wanted).map(|(_, rounds)| rounds);
     let (direct, other) = (rounds_of(Side::Direct)?, rounds_of(side)?);
     let of = |percent| {
         Spread::of(direct.iter().zip(other).map(|(direct, other)| {
@@ -376,20 +294,12 @@ fn added(latency: &Latency, side: Side) -> Option<Added> {
             at(other) - at(direct)
         }))
     };
-    (side != Side::Direct).then_some(Added {
-        p50: of(50)?,
-        p99: of(99)?,
-    })
+    (side != Side::Direct).then_some(Added { p50: of(50)?, p99: of(99)? })
 }
 
 /// A side's CPU over nginx's, round by round; `None` where either has none.
 fn ratio(cost: &Cost, side: Side) -> Option<Spread> {
-    let rounds_of = |wanted| {
-        cost.sides
-            .iter()
-            .find(|(side, _)| *side == wanted)
-            .map(|(_, rounds)| rounds)
-    };
+    let rounds_of = |wanted| cost.sides.iter().find(|(side, _)| *side == wanted).map(|(_, rounds)| rounds);
     let pairs = rounds_of(side)?.iter().zip(rounds_of(Side::Nginx)?);
     Spread::of(pairs.filter_map(|(own, nginx)| Some(own.cpu_us? / nginx.cpu_us?)))
 }
@@ -427,23 +337,12 @@ fn table(text: &mut String, titles: &[&str], rows: Vec<Vec<String>>) {
         .iter()
         .enumerate()
         .map(|(column, title)| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| length(cell))
-                .max()
-                .unwrap_or(0)
-                .max(length(title))
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| length(cell)).max().unwrap_or(0).max(length(title))
         })
         .collect();
     let mut line = |cells: &mut dyn Iterator<Item = String>| {
         for (cell, width) in cells.zip(&widths) {
-            push(
-                text,
-                format_args!(
-                    "| {cell}{} ",
-                    " ".repeat(width.saturating_sub(length(&cell)))
-                ),
-            );
+            push(text, format_args!("| {cell}{} ", " ".repeat(width.saturating_sub(length(&cell)))));
         }
         text.push_str("|\n");
     };

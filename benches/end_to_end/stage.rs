@@ -15,15 +15,9 @@ use crate::{
 };
 
 /// CPU of one proxied request over nginx's: `product.md` section 2, read 2026-11-21.
-const BAR_REQUEST: Bar = Bar {
-    must: 2.0,
-    goal: Some(1.5),
-};
+const BAR_REQUEST: Bar = Bar { must: 2.0, goal: Some(1.5) };
 /// CPU of one stream of 32 events over nginx's: same place and day.
-const BAR_STREAM: Bar = Bar {
-    must: 1.5,
-    goal: Some(1.2),
-};
+const BAR_STREAM: Bar = Bar { must: 1.5, goal: Some(1.2) };
 /// Added latency, p50 and p99, microseconds, of a request and of a stream's first byte: same place and day.
 const BARS_LATENCY: (f64, f64) = (100.0, 300.0);
 /// Content events of a stream.
@@ -102,27 +96,11 @@ impl Stage {
             Side::Direct => (self.upstream, upstream::KEY),
             Side::Nginx => {
                 let nginx = self.nginx.as_ref().context("nginx does not run")?;
-                (
-                    if shape == Shape::Plain {
-                        nginx.plain
-                    } else {
-                        nginx.stream
-                    },
-                    "nobody-asks-for-this-one",
-                )
+                (if shape == Shape::Plain { nginx.plain } else { nginx.stream }, "nobody-asks-for-this-one")
             }
-            Side::Flowgate => (
-                self.flowgate
-                    .as_ref()
-                    .context("flowgate does not run")?
-                    .address,
-                flowgate::CALLER_KEY,
-            ),
+            Side::Flowgate => (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
         };
-        Ok(Target {
-            address,
-            key: key.to_owned(),
-        })
+        Ok(Target { address, key: key.to_owned() })
     }
 
     /// The process whose CPU and memory count, if there is one.
@@ -135,157 +113,67 @@ impl Stage {
     }
 
     /// One measurement at many connections.
-    fn together(
-        &self,
-        side: Side,
-        shape: Shape,
-        connections: usize,
-        warm_up: usize,
-        requests: usize,
-    ) -> Result<Round> {
+    fn together(&self, side: Side, shape: Shape, connections: usize, warm_up: usize, requests: usize) -> Result<Round> {
         let targets = vec![self.target(side, shape)?];
-        let plan = Plan {
-            targets,
-            shape,
-            manner: Manner::Together(connections),
-            warm_up,
-            requests,
-        };
-        let mut load = Load::start(self.load_core, &plan)
-            .with_context(|| format!("{} failed", side.name()))?;
+        let plan = Plan { targets, shape, manner: Manner::Together(connections), warm_up, requests };
+        let mut load = Load::start(self.load_core, &plan).with_context(|| format!("{} failed", side.name()))?;
         thread::sleep(SETTLE);
         let before = self.process(side).map(CpuReading::of).transpose()?;
-        let outcome = load
-            .go()
-            .with_context(|| format!("{} failed", side.name()))?;
+        let outcome = load.go().with_context(|| format!("{} failed", side.name()))?;
         thread::sleep(SETTLE);
         let after = self.process(side).map(CpuReading::of).transpose()?;
-        let used = before
-            .zip(after)
-            .map(|(before, after)| before.until(&after));
+        let used = before.zip(after).map(|(before, after)| before.until(&after));
         let samples = outcome.targets.first().context("no samples")?;
         if samples.answered != requests {
-            bail!(
-                "{} answered {} of {requests} requests",
-                side.name(),
-                samples.answered
-            );
+            bail!("{} answered {} of {requests} requests", side.name(), samples.answered);
         }
         let count = requests as f64;
         Ok(Round {
             cpu_us: used.map(|used| used.run_ns as f64 / 1e3 / count),
             rate: count / (outcome.elapsed_ns as f64 / 1e9),
-            waited: used
-                .map(|used| used.wait_ns as f64 / (used.run_ns + used.wait_ns).max(1) as f64),
+            waited: used.map(|used| used.wait_ns as f64 / (used.run_ns + used.wait_ns).max(1) as f64),
             reads: samples.reads as f64 / count,
         })
     }
 
     /// One measurement of all sides at concurrency 1, in turns of a few requests.
     fn in_turn(&self, shape: Shape, order: &[Side], requests: usize) -> Result<Outcome> {
-        let targets = order
-            .iter()
-            .map(|side| self.target(*side, shape))
-            .collect::<Result<Vec<_>>>()?;
-        let plan = Plan {
-            targets,
-            shape,
-            manner: Manner::InTurn,
-            warm_up: 20.min(requests),
-            requests,
-        };
+        let targets = order.iter().map(|side| self.target(*side, shape)).collect::<Result<Vec<_>>>()?;
+        let plan = Plan { targets, shape, manner: Manner::InTurn, warm_up: 20.min(requests), requests };
         Load::start(self.load_core, &plan)?.go()
     }
 }
 
 /// All latencies at concurrency 1, first with the cores kept awake, then as the machine is.
 pub(crate) fn latencies(stage: &Stage, size: Size) -> Result<Vec<Latency>> {
-    let paced = Shape::Stream {
-        events: EVENTS,
-        gap_us: GAP_US,
-        is_cumulative: false,
-    };
-    let short = Shape::Stream {
-        events: 2,
-        gap_us: GAP_US,
-        is_cumulative: false,
-    };
-    let of = |what, bars| Latency {
-        what,
-        bars,
-        sides: stage
-            .sides()
-            .into_iter()
-            .map(|side| (side, Vec::new()))
-            .collect(),
-    };
+    let paced = Shape::Stream { events: EVENTS, gap_us: GAP_US, is_cumulative: false };
+    let short = Shape::Stream { events: 2, gap_us: GAP_US, is_cumulative: false };
+    let of =
+        |what, bars| Latency { what, bars, sides: stage.sides().into_iter().map(|side| (side, Vec::new())).collect() };
     // Shape, requests in a round, which of the samples' times count, and whether the cores are kept awake.
     type Times = fn(Samples) -> Vec<u64>;
     let total: Times = |samples| samples.total_ns;
     let first: Times = |samples| samples.first_ns;
     let event: Times = |samples| samples.event_ns;
     let mut works = [
-        (
-            of("plain request", Some(BARS_LATENCY)),
-            Shape::Plain,
-            size.single,
-            total,
-            true,
-        ),
-        (
-            of("first byte of a stream", Some(BARS_LATENCY)),
-            short,
-            size.first_byte,
-            first,
-            true,
-        ),
-        (
-            of("event of a stream", None),
-            paced,
-            size.event_streams,
-            event,
-            true,
-        ),
-        (
-            of("plain request, cores sleep", None),
-            Shape::Plain,
-            size.single,
-            total,
-            false,
-        ),
-        (
-            of("first byte, cores sleep", None),
-            short,
-            size.first_byte,
-            first,
-            false,
-        ),
-        (
-            of("event, cores sleep", None),
-            paced,
-            size.event_streams,
-            event,
-            false,
-        ),
+        (of("plain request", Some(BARS_LATENCY)), Shape::Plain, size.single, total, true),
+        (of("first byte of a stream", Some(BARS_LATENCY)), short, size.first_byte, first, true),
+        (of("event of a stream", None), paced, size.event_streams, event, true),
+        (of("plain request, cores sleep", None), Shape::Plain, size.single, total, false),
+        (of("first byte, cores sleep", None), short, size.first_byte, first, false),
+        (of("event, cores sleep", None), paced, size.event_streams, event, false),
     ];
     for round in 0..size.rounds {
         progress(&format!("latency, round {} of {}", round + 1, size.rounds));
         let order = turned(stage.sides(), round);
         for (latency, shape, requests, times, is_awake) in &mut works {
             let cores = [stage.proxy_core, stage.load_core];
-            let spinning = cores
-                .iter()
-                .filter(|_| *is_awake)
-                .map(|core| Process::awake(*core, &stage.log));
+            let spinning = cores.iter().filter(|_| *is_awake).map(|core| Process::awake(*core, &stage.log));
             let spinning = spinning.collect::<Result<Vec<_>>>()?;
             let outcome = stage.in_turn(*shape, &order, *requests)?;
             drop(spinning);
             for (side, samples) in order.iter().zip(outcome.targets) {
-                let row = latency
-                    .sides
-                    .iter_mut()
-                    .find(|(other, _)| other == side)
-                    .context("a side is missing")?;
+                let row = latency.sides.iter_mut().find(|(other, _)| other == side).context("a side is missing")?;
                 row.1.push(times(samples));
             }
         }
@@ -295,66 +183,22 @@ pub(crate) fn latencies(stage: &Stage, size: Size) -> Result<Vec<Latency>> {
 
 /// CPU of all kinds of requests.
 pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
-    let stream = |gap_us, is_cumulative| Shape::Stream {
-        events: EVENTS,
-        gap_us,
-        is_cumulative,
-    };
+    let stream = |gap_us, is_cumulative| Shape::Stream { events: EVENTS, gap_us, is_cumulative };
     let works = [
-        (
-            "plain request",
-            Shape::Plain,
-            TOGETHER,
-            size.requests,
-            Some(BAR_REQUEST),
-        ),
-        (
-            "stream",
-            stream(GAP_US, false),
-            STREAMS_TOGETHER,
-            size.streams,
-            Some(BAR_STREAM),
-        ),
-        (
-            "stream, usage in every event",
-            stream(GAP_US, true),
-            STREAMS_TOGETHER,
-            size.streams,
-            Some(BAR_STREAM),
-        ),
-        (
-            "stream, all events at once",
-            stream(0, false),
-            STREAMS_TOGETHER,
-            size.streams,
-            None,
-        ),
+        ("plain request", Shape::Plain, TOGETHER, size.requests, Some(BAR_REQUEST)),
+        ("stream", stream(GAP_US, false), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
+        ("stream, usage in every event", stream(GAP_US, true), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
+        ("stream, all events at once", stream(0, false), STREAMS_TOGETHER, size.streams, None),
     ];
     let mut costs = Vec::new();
     for (work, shape, connections, requests, bar) in works {
-        let mut cost = Cost {
-            work,
-            bar,
-            sides: stage
-                .sides()
-                .into_iter()
-                .map(|side| (side, Vec::new()))
-                .collect(),
-        };
+        let mut cost = Cost { work, bar, sides: stage.sides().into_iter().map(|side| (side, Vec::new())).collect() };
         for round in 0..size.rounds {
-            progress(&format!(
-                "CPU of a {work}, round {} of {}",
-                round + 1,
-                size.rounds
-            ));
+            progress(&format!("CPU of a {work}, round {} of {}", round + 1, size.rounds));
             for side in turned(stage.sides(), round) {
                 let warm_up = (requests / connections / 10).max(2);
                 let measured = stage.together(side, shape, connections, warm_up, requests)?;
-                let row = cost
-                    .sides
-                    .iter_mut()
-                    .find(|(other, _)| *other == side)
-                    .context("a side is missing")?;
+                let row = cost.sides.iter_mut().find(|(other, _)| *other == side).context("a side is missing")?;
                 row.1.push(measured);
             }
         }
@@ -366,31 +210,16 @@ pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
 /// Memory after the load, and with many slow streams open. `idle` was read at the start.
 pub(crate) fn memory(stage: &Stage, size: Size, idle: &[(Side, u32, u64)]) -> Result<Vec<Memory>> {
     // One event in 100 ms for five seconds.
-    let slow = Shape::Stream {
-        events: 50,
-        gap_us: 100_000,
-        is_cumulative: false,
-    };
+    let slow = Shape::Stream { events: 50, gap_us: 100_000, is_cumulative: false };
     let mut memory = Vec::new();
     for (side, id, idle) in idle.iter().copied() {
-        progress(&format!(
-            "memory of {} with {} slow streams",
-            side.name(),
-            size.slow_streams
-        ));
+        progress(&format!("memory of {} with {} slow streams", side.name(), size.slow_streams));
         let after_load = process::memory_kib(id, "VmRSS")?;
         let all = || stage.together(side, slow, size.slow_streams, 0, size.slow_streams);
         let (_, streaming) = process::highest_memory_kib(id, all)?;
         thread::sleep(Duration::from_secs(2));
         let after_streams = process::memory_kib(id, "VmRSS")?;
-        memory.push(Memory {
-            side,
-            idle,
-            after_load,
-            streaming,
-            after_streams,
-            streams: size.slow_streams,
-        });
+        memory.push(Memory { side, idle, after_load, streaming, after_streams, streams: size.slow_streams });
     }
     Ok(memory)
 }

@@ -42,9 +42,7 @@ pub(crate) fn run() -> Result<()> {
     thread::Builder::new().spawn(move || {
         for socket in listener.incoming().flatten() {
             // A connection that cannot have a thread is closed, and the caller reports it.
-            let _ = thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn(move || serve(socket));
+            let _ = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || serve(socket));
         }
     })?;
     std::io::stdin().lock().lines().for_each(drop);
@@ -91,17 +89,11 @@ fn receive(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<Option<(String, 
 
 /// Answers one request.
 fn answer(socket: &mut TcpStream, head: &str, body: &[u8]) -> Result<()> {
-    if wire::header(head, "authorization").and_then(|value| value.strip_prefix("Bearer "))
-        != Some(KEY)
-    {
+    if wire::header(head, "authorization").and_then(|value| value.strip_prefix("Bearer ")) != Some(KEY) {
         return plain(socket, "401 Unauthorized", "\"Invalid token\"");
     }
     if head.starts_with("GET /v1/models") {
-        return plain(
-            socket,
-            "200 OK",
-            &format!(r#"{{"object":"list","data":[{}]}}"#, models()),
-        );
+        return plain(socket, "200 OK", &format!(r#"{{"object":"list","data":[{}]}}"#, models()));
     }
     if !head.starts_with("POST /v1/chat/completions ") {
         return plain(socket, "404 Not Found", "\"404 page not found\"");
@@ -146,11 +138,7 @@ fn plain(socket: &mut TcpStream, status: &str, json: &str) -> Result<()> {
 /// Sends a stream: head and first event in one write, each further event in its own after the gap, then usage and `[DONE]`.
 fn stream(socket: &mut TcpStream, body: &[u8]) -> Result<()> {
     let is_cumulative = memmem::find(body, MODEL_CUMULATIVE.as_bytes()).is_some();
-    let model = if is_cumulative {
-        MODEL_CUMULATIVE
-    } else {
-        MODEL
-    };
+    let model = if is_cumulative { MODEL_CUMULATIVE } else { MODEL };
     let events = number_after(body, b"events=").unwrap_or(32);
     let gap = Duration::from_micros(number_after(body, b"gap_us=").unwrap_or(500));
     let mut out = Vec::with_capacity(16 * 1024);
@@ -164,14 +152,8 @@ fn stream(socket: &mut TcpStream, body: &[u8]) -> Result<()> {
             out.clear();
             thread::sleep(gap);
         }
-        let usage = if is_cumulative {
-            usage_member(event)
-        } else {
-            String::new()
-        };
-        let stamp = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)?
-            .as_nanos();
+        let usage = if is_cumulative { usage_member(event) } else { String::new() };
+        let stamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
         chunk(
             &mut out,
             &format!(
@@ -206,27 +188,17 @@ fn stream(socket: &mut TcpStream, body: &[u8]) -> Result<()> {
 
 /// The `usage` member of a chunk after so many tokens of answer.
 fn usage_member(tokens: u64) -> String {
-    format!(
-        r#","usage":{{"prompt_tokens":64,"completion_tokens":{tokens},"total_tokens":{}}}"#,
-        tokens + 64
-    )
+    format!(r#","usage":{{"prompt_tokens":64,"completion_tokens":{tokens},"total_tokens":{}}}"#, tokens + 64)
 }
 
 /// Appends one event in a chunk of its own.
 fn chunk(out: &mut Vec<u8>, data: &str) -> Result<()> {
-    Ok(write!(
-        out,
-        "{:x}\r\ndata: {data}\n\n\r\n",
-        data.len() + "data: \n\n".len()
-    )?)
+    Ok(write!(out, "{:x}\r\ndata: {data}\n\n\r\n", data.len() + "data: \n\n".len())?)
 }
 
 /// The decimal number that follows `mark` in `text`.
 fn number_after(text: &[u8], mark: &[u8]) -> Option<u64> {
     let digits = &text[memmem::find(text, mark)? + mark.len()..];
-    let length = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
     std::str::from_utf8(&digits[..length]).ok()?.parse().ok()
 }

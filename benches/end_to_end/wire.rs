@@ -57,20 +57,11 @@ impl Body {
     /// # Errors
     /// If the length is not a number.
     pub(crate) fn announced_by(head: &str) -> Result<Self> {
-        if header(head, "transfer-encoding")
-            .is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
-        {
-            return Ok(Self::Chunked(Chunk::Size {
-                bytes: 0,
-                is_ended: false,
-            }));
+        if header(head, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+            return Ok(Self::Chunked(Chunk::Size { bytes: 0, is_ended: false }));
         }
         let length = header(head, "content-length").map(str::parse).transpose();
-        Ok(Self::Length(
-            length
-                .context("content-length is not a number")?
-                .unwrap_or(0),
-        ))
+        Ok(Self::Length(length.context("content-length is not a number")?.unwrap_or(0)))
     }
 
     /// Whether the whole body has been fed.
@@ -109,21 +100,12 @@ impl Chunk {
         let (byte, rest) = wire.split_first().context("nothing to read")?;
         match self {
             Self::Size { bytes, .. } if *byte == b'\n' => {
-                *self = if *bytes == 0 {
-                    Self::Trailer(0)
-                } else {
-                    Self::Data(*bytes)
-                };
+                *self = if *bytes == 0 { Self::Trailer(0) } else { Self::Data(*bytes) };
             }
-            Self::Size { is_ended, .. } if *is_ended || matches!(byte, b'\r' | b';' | b' ') => {
-                *is_ended = true
-            }
+            Self::Size { is_ended, .. } if *is_ended || matches!(byte, b'\r' | b';' | b' ') => *is_ended = true,
             Self::Size { bytes, .. } => {
-                let digit = char::from(*byte)
-                    .to_digit(16)
-                    .context("chunk size is not a hexadecimal number")?;
-                *bytes = bytes.checked_mul(16).context("chunk size is too large")?
-                    + usize::try_from(digit)?;
+                let digit = char::from(*byte).to_digit(16).context("chunk size is not a hexadecimal number")?;
+                *bytes = bytes.checked_mul(16).context("chunk size is too large")? + usize::try_from(digit)?;
             }
             Self::Data(left) => {
                 let (taken, rest) = wire.split_at(wire.len().min(*left));
@@ -137,10 +119,7 @@ impl Chunk {
             Self::DataEnd(left) => {
                 *left -= 1;
                 if *left == 0 {
-                    *self = Self::Size {
-                        bytes: 0,
-                        is_ended: false,
-                    };
+                    *self = Self::Size { bytes: 0, is_ended: false };
                 }
             }
             Self::Trailer(0) if *byte == b'\n' => *self = Self::Done,

@@ -42,7 +42,11 @@ pub fn router(state: AdminState) -> Router {
 
 /// 200 while requests are welcome, 503 once the gateway finishes its last streams.
 async fn ready(State(state): State<AdminState>) -> Response {
-    if (state.is_ready)() { "ready\n".into_response() } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response() }
+    if (state.is_ready)() {
+        "ready\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
+    }
 }
 
 async fn metrics(State(state): State<AdminState>) -> Response {

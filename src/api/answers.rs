@@ -9,19 +9,19 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::error::{self, GatewayError};
+use super::exchange::Exchange;
 use super::headers;
 use super::route::{self, Route};
-use super::exchange::Exchange;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
+use crate::relay::chat_stream::ChatStream;
 use crate::relay::collect::{Collected, collect};
 use crate::relay::relayed::{ErrorEvent, RelayLimits, Relayed, Tap};
-use crate::relay::chat_stream::ChatStream;
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
-use crate::upstream::refusal::Refusal;
 use crate::upstream::Answer;
+use crate::upstream::refusal::Refusal;
 use crate::wire::json::Object;
 
 /// A whole answer beyond this is passed on as it comes, unread (bytes; ours: the largest real ones,
@@ -62,12 +62,21 @@ impl Answered {
 }
 
 /// Reads an answer as far as it must be read before its head can be passed on.
-pub(super) async fn read(exchange: &mut Exchange, answer: Answer, expected: Expected) -> Result<Answered, GatewayError> {
+pub(super) async fn read(
+    exchange: &mut Exchange,
+    answer: Answer,
+    expected: Expected,
+) -> Result<Answered, GatewayError> {
     let answer = accepted(exchange, answer).await?;
     let (parts, body) = answer.response.into_parts();
     let route = exchange.target.route;
     let headers = headers::answer_headers(&parts.headers);
-    let mut answered = Answered { status: parts.status, headers, edits: expected.edits, content: Content::Whole(Bytes::new(), Usage::default()) };
+    let mut answered = Answered {
+        status: parts.status,
+        headers,
+        edits: expected.edits,
+        content: Content::Whole(Bytes::new(), Usage::default()),
+    };
     if let Some(encoding) = parts.headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let encoding = headers::text(encoding).unwrap_or("?");
         if !exchange.accept_encoding.as_ref().is_some_and(|accepted| headers::accepts(accepted, encoding)) {
@@ -82,7 +91,9 @@ pub(super) async fn read(exchange: &mut Exchange, answer: Answer, expected: Expe
         let limits = relay_limits(exchange);
         match collect(body, MOST_WHOLE, limits).await? {
             Collected::TooLong(prefix, rest) => answered.content = Content::Relayed(rest, prefix, Tap::Opaque),
-            Collected::Whole(bytes) => answered.whole(exchange, bytes, expected.is_restreamed, expected.is_usage_asked)?,
+            Collected::Whole(bytes) => {
+                answered.whole(exchange, bytes, expected.is_restreamed, expected.is_usage_asked)?
+            }
         }
     }
     Ok(answered)
@@ -119,7 +130,13 @@ impl Answered {
         self.content = Content::Relayed(body, Bytes::new(), tap);
     }
 
-    fn whole(&mut self, exchange: &Exchange, bytes: Bytes, is_restreamed: bool, is_usage_asked: bool) -> Result<(), GatewayError> {
+    fn whole(
+        &mut self,
+        exchange: &Exchange,
+        bytes: Bytes,
+        is_restreamed: bool,
+        is_usage_asked: bool,
+    ) -> Result<(), GatewayError> {
         let route = exchange.target.route;
         let read = answer::read(bytes, route.is_chat())?;
         check_transcript(exchange, &read.bytes)?;
@@ -204,4 +221,3 @@ fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {
         headers.insert(headers::EDITS, value);
     }
 }
-

@@ -7,10 +7,10 @@ use http::{HeaderMap, Method};
 
 use super::answers::{self, Answered, MOST_WHOLE};
 use super::error::GatewayError;
+use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
 use super::route::Route;
-use super::exchange::Exchange;
 use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::collect::{Collected, collect};
@@ -52,7 +52,12 @@ impl Batch {
     }
 
     /// Runs the parts of `body` (already rewritten) and joins their answers.
-    pub(super) async fn run(self, exchange: &mut Exchange, body: Bytes, edits: Vec<&'static str>) -> Result<Answered, GatewayError> {
+    pub(super) async fn run(
+        self,
+        exchange: &mut Exchange,
+        body: Bytes,
+        edits: Vec<&'static str>,
+    ) -> Result<Answered, GatewayError> {
         let bodies = parts(&body).ok_or(AnswerFault::NotJson)?;
         let calls = stream::iter(bodies.into_iter().enumerate().map(|(number, body)| part(exchange, number, body)));
         let parts: Vec<Part> = calls.buffered(PARTS_AT_ONCE).try_collect().await?;
@@ -134,7 +139,10 @@ fn join(parts: &[Part], tokens: Tokens, inputs: usize) -> Result<Bytes, GatewayE
     }
     let model = parts.first().map_or("null", |part| &part.model);
     let usage = usage::embedding_object(tokens);
-    Ok(Bytes::from(format!("{{\"object\":\"list\",\"model\":{model},\"data\":[{}],\"usage\":{usage}}}", entries.join(","))))
+    Ok(Bytes::from(format!(
+        "{{\"object\":\"list\",\"model\":{model},\"data\":[{}],\"usage\":{usage}}}",
+        entries.join(",")
+    )))
 }
 
 /// The longest input of an embeddings request.

@@ -16,13 +16,13 @@ use super::body::BodyError;
 use super::head::HeadError;
 use super::route::RouteError;
 use message::refusal_message;
-pub use view::{Retry, View};
 use view::{INVALID, refusal_view, relay_view};
+pub use view::{Retry, View};
 
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
-use crate::relay::relayed::RelayError;
 use crate::relay::chat_stream::StreamFault;
+use crate::relay::relayed::RelayError;
 use crate::tenant::TenantError;
 use crate::upstream::UpstreamError;
 use crate::upstream::refusal::Refusal;
@@ -46,7 +46,9 @@ pub enum GatewayError {
     #[error("The model `{0}` does not exist or you do not have access to it.")]
     Model(String),
     /// A key that is limited to some models, at an endpoint where any model can run.
-    #[error("This key is limited to certain models, so it cannot use `{0}`, where the model cannot be checked. Ask the operator for another key.")]
+    #[error(
+        "This key is limited to certain models, so it cannot use `{0}`, where the model cannot be checked. Ask the operator for another key."
+    )]
     Endpoint(&'static str),
     /// Paths that the gateway does not know are switched off.
     #[error("`{0}` is not served here: the operator has set `server.unknown_paths = \"refuse\"`.")]
@@ -64,7 +66,9 @@ pub enum GatewayError {
     #[error("{0}.")]
     Relay(#[from] RelayError),
     /// The upstream wants to send us elsewhere.
-    #[error("The upstream answered with a redirect ({0}), which is never followed. Set `upstream.base_url` to where it points, if you trust that.")]
+    #[error(
+        "The upstream answered with a redirect ({0}), which is never followed. Set `upstream.base_url` to where it points, if you trust that."
+    )]
     Redirect(u16),
     /// Silence in place of a transcript, right after the account was throttled.
     #[error("SiliconFlow answered with an empty text, as it does when this model is throttled. Try again in a minute.")]
@@ -73,7 +77,9 @@ pub enum GatewayError {
     #[error("{0}")]
     Door(DoorError),
     /// A panic was caught.
-    #[error("The gateway made a mistake with this request. It is logged with the request id; other requests are not affected.")]
+    #[error(
+        "The gateway made a mistake with this request. It is logged with the request id; other requests are not affected."
+    )]
     Panic,
 }
 

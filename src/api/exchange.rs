@@ -50,7 +50,12 @@ impl Exchange {
     }
 
     /// A call of another path than the caller's own.
-    pub(super) async fn call_path(&self, method: Method, path: &str, body: RequestBody) -> Result<Answer, GatewayError> {
+    pub(super) async fn call_path(
+        &self,
+        method: Method,
+        path: &str,
+        body: RequestBody,
+    ) -> Result<Answer, GatewayError> {
         let settings = &self.snapshot.settings;
         let call = Call {
             method,
@@ -71,12 +76,17 @@ impl Exchange {
     }
 
     /// A body that is streamed upstream.
-    pub(super) async fn upload(&mut self, body: &mut Option<Incoming>, boundary: Option<&str>) -> Result<Answered, GatewayError> {
+    pub(super) async fn upload(
+        &mut self,
+        body: &mut Option<Incoming>,
+        boundary: Option<&str>,
+    ) -> Result<Answered, GatewayError> {
         let limits = self.upload_limits();
         body.as_ref().map_or(Ok(()), |body| limits.check_declared(body))?;
         let seen = Arc::new(OnceLock::new());
         let form = boundary.map(|boundary| {
-            let model = FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
+            let model =
+                FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
             (FormTap::new(boundary, "model"), model)
         });
         let body = match body.take().filter(|body| !body.is_end_stream()) {

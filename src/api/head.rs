@@ -115,8 +115,12 @@ mod tests {
     #[test]
     fn reads_what_it_needs() {
         let head = RequestHead::parse(br#"{"messages":[],"model":"Qwen\/Qwen3-8B","stream":true,"tools":[{}],"stream_options":{"include_usage":true}}"#).unwrap();
-        assert_eq!((&*head.model, head.is_streaming, head.has_tools(), head.is_usage_asked()), ("Qwen/Qwen3-8B", true, true, true));
-        let nulls = RequestHead::parse(br#"{"model":"m","stream":null,"tools":null,"stream_options":null,"n":null}"#).unwrap();
+        assert_eq!(
+            (&*head.model, head.is_streaming, head.has_tools(), head.is_usage_asked()),
+            ("Qwen/Qwen3-8B", true, true, true)
+        );
+        let nulls =
+            RequestHead::parse(br#"{"model":"m","stream":null,"tools":null,"stream_options":null,"n":null}"#).unwrap();
         assert!(!nulls.is_streaming && !nulls.has_tools() && !nulls.is_usage_asked());
     }
 

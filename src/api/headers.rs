@@ -95,10 +95,9 @@ pub(super) fn accepts(accepted: &HeaderValue, encoding: &str) -> bool {
 
 /// Whether an answer is a stream of events.
 pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(text)
-        .is_some_and(|kind| kind.trim_start().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")))
+    headers.get(header::CONTENT_TYPE).and_then(text).is_some_and(|kind| {
+        kind.trim_start().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"))
+    })
 }
 
 /// Whether an answer says that it is JSON, or says nothing.
@@ -116,7 +115,13 @@ mod tests {
 
     #[test]
     fn credentials_from_three_places() {
-        for (name, value) in [("authorization", "Bearer sk-1"), ("authorization", "bearer  sk-1 "), ("authorization", "sk-1"), ("x-api-key", "sk-1"), ("api-key", "sk-1")] {
+        for (name, value) in [
+            ("authorization", "Bearer sk-1"),
+            ("authorization", "bearer  sk-1 "),
+            ("authorization", "sk-1"),
+            ("x-api-key", "sk-1"),
+            ("api-key", "sk-1"),
+        ] {
             assert_eq!(credential(&with(name, value)), Some("sk-1"), "{name}: {value}");
         }
         assert_eq!(credential(&HeaderMap::new()), None);
@@ -124,14 +129,26 @@ mod tests {
 
     #[test]
     fn compression_is_for_those_who_can_read_it() {
-        for (offer, can) in [("gzip, br", true), ("*", true), ("identity", false), ("gzip;q=0, br", false), ("GZIP;q=0.5", true)] {
+        for (offer, can) in
+            [("gzip, br", true), ("*", true), ("identity", false), ("gzip;q=0, br", false), ("GZIP;q=0.5", true)]
+        {
             assert_eq!(accepts(&HeaderValue::from_static(offer), "gzip"), can, "{offer}");
         }
     }
 
     #[test]
     fn nothing_personal_goes_upstream() {
-        for name in ["authorization", "x-api-key", "api-key", "cookie", "x-forwarded-for", "x-openwebui-user-email", "accept-encoding", "host", "connection"] {
+        for name in [
+            "authorization",
+            "x-api-key",
+            "api-key",
+            "cookie",
+            "x-forwarded-for",
+            "x-openwebui-user-email",
+            "accept-encoding",
+            "host",
+            "connection",
+        ] {
             assert!(upstream_headers(&with(name, "secret"), &[]).is_empty(), "{name}");
         }
         assert_eq!(upstream_headers(&with("traceparent", "00-1"), &[]).len(), 1);

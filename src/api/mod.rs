@@ -6,7 +6,6 @@
 
 pub mod answers;
 pub mod body;
-pub mod rewrite;
 mod embeddings;
 pub mod error;
 mod exchange;
@@ -14,6 +13,7 @@ pub mod head;
 mod headers;
 mod models;
 mod request_id;
+pub mod rewrite;
 pub mod route;
 mod serve;
 mod upload;

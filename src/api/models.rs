@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::answers::{self, Answered, MOST_WHOLE};
 use super::error::GatewayError;
+use super::exchange::Exchange;
 use super::headers;
 use super::route::Route;
-use super::exchange::Exchange;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::collect::{Collected, collect};
 use crate::relay::usage::Usage;
@@ -48,7 +48,10 @@ fn all(exchange: &Exchange, list: Bytes) -> Result<Bytes, GatewayError> {
         .filter(|(id, _)| exchange.tenant.may_use(id))
         .map(|(_, entry)| entry.to_owned())
         .collect();
-    let mut names: Vec<_> = aliases.exact().filter(|(alias, model)| exchange.tenant.may_use(alias) || exchange.tenant.may_use(model)).collect();
+    let mut names: Vec<_> = aliases
+        .exact()
+        .filter(|(alias, model)| exchange.tenant.may_use(alias) || exchange.tenant.may_use(model))
+        .collect();
     names.sort_unstable();
     entries.extend(names.into_iter().map(|(alias, _)| alias_entry(alias)));
     Ok(Bytes::from(format!("{{\"object\":\"list\",\"data\":[{}]}}", entries.join(","))))

@@ -100,9 +100,10 @@ impl Rewrite {
 
     /// A null or empty `encoding_format` is refused upstream (siliconflow-api.md, section 7).
     fn drop_blank_encoding(&mut self, head: &RequestHead<'_>) {
-        let blank = head.object.position("encoding_format").filter(|&index| {
-            matches!(head.object.members()[index].value, "null" | "\"\"")
-        });
+        let blank = head
+            .object
+            .position("encoding_format")
+            .filter(|&index| matches!(head.object.members()[index].value, "null" | "\"\""));
         let cuts: Vec<_> = head.object.removals(blank.as_slice()).into_iter().map(Edit::cut).collect();
         self.add("encoding-format", cuts);
     }
@@ -143,13 +144,20 @@ mod tests {
             r#"{"model":"gpt-4o","messages":[{"role":"developer","content":"x"},{"role" : "user","content":"y"}],"max_completion_tokens":5,"stream":true}"#,
             Some("Qwen/Qwen3-8B"),
         );
-        assert_eq!(body, r#"{"model":"Qwen/Qwen3-8B","messages":[{"role":"system","content":"x"},{"role" : "user","content":"y"}],"max_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#);
+        assert_eq!(
+            body,
+            r#"{"model":"Qwen/Qwen3-8B","messages":[{"role":"system","content":"x"},{"role" : "user","content":"y"}],"max_tokens":5,"stream":true,"stream_options":{"include_usage":true}}"#
+        );
         assert_eq!(names, ["model", "developer-role", "max-completion-tokens", "ask-usage"]);
     }
 
     #[test]
     fn broken_streamed_tools_go_without_streaming() {
-        let (body, names) = rewrite(Route::Chat, r#"{"stream":true,"stream_options":{},"model":"THUDM/GLM-4-9B-0414","tools":[{}]}"#, None);
+        let (body, names) = rewrite(
+            Route::Chat,
+            r#"{"stream":true,"stream_options":{},"model":"THUDM/GLM-4-9B-0414","tools":[{}]}"#,
+            None,
+        );
         assert_eq!(body, r#"{"stream":false,"model":"THUDM/GLM-4-9B-0414","tools":[{}]}"#);
         assert_eq!(names, ["restreamed-tools"]);
     }

@@ -66,10 +66,14 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// Neither a known path nor one below `/v1`.
-    #[error("There is nothing at `{0}`. Use http://HOST:PORT/v1 as the base URL of OpenAI tools, and http://HOST:PORT for Anthropic tools. Metrics and health are on the admin address (port 4001 by default).")]
+    #[error(
+        "There is nothing at `{0}`. Use http://HOST:PORT/v1 as the base URL of OpenAI tools, and http://HOST:PORT for Anthropic tools. Metrics and health are on the admin address (port 4001 by default)."
+    )]
     Unknown(String),
     /// An API of OpenAI's that is not served.
-    #[error("The Responses API is not served by this version. Tools that can use chat completions work with it: choose the chat completions API in their settings.")]
+    #[error(
+        "The Responses API is not served by this version. Tools that can use chat completions work with it: choose the chat completions API in their settings."
+    )]
     Responses,
     /// The endpoint has no such method.
     #[error("`{path}` takes {allowed}, not {method}.")]
@@ -138,7 +142,13 @@ impl Route {
     pub fn answers_json(self) -> bool {
         matches!(
             self,
-            Self::Chat | Self::Completions | Self::Messages | Self::Embeddings | Self::Rerank | Self::Images | Self::Transcriptions
+            Self::Chat
+                | Self::Completions
+                | Self::Messages
+                | Self::Embeddings
+                | Self::Rerank
+                | Self::Images
+                | Self::Transcriptions
         )
     }
 
@@ -258,7 +268,8 @@ mod tests {
 
     #[test]
     fn every_spelling_means_the_same() {
-        for path in ["/v1/chat/completions", "/chat/completions", "/v1/v1/chat/completions", "//v1//chat/completions/"] {
+        for path in ["/v1/chat/completions", "/chat/completions", "/v1/v1/chat/completions", "//v1//chat/completions/"]
+        {
             assert_eq!(post(path), Ok((Route::Chat, "/chat/completions".to_owned())), "{path}");
         }
     }

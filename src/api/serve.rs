@@ -197,7 +197,11 @@ impl Gateway {
     }
 
     /// Steps 2 to 11 for a JSON body: read body, read head, resolve model, rewrite, call, relay.
-    async fn json(&self, exchange: &mut Exchange, body: &mut Option<Incoming>) -> Result<answers::Answered, GatewayError> {
+    async fn json(
+        &self,
+        exchange: &mut Exchange,
+        body: &mut Option<Incoming>,
+    ) -> Result<answers::Answered, GatewayError> {
         let held = match body {
             Some(body) => body::read(body, exchange.snapshot.settings.body, &self.room).await?,
             None => return Err(GatewayError::Panic),

@@ -37,7 +37,8 @@ pub(super) fn run(arguments: &CheckArguments, console: &Console) -> Result<ExitC
 }
 
 fn print(settings: &Settings, console: &Console) {
-    let file = settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
+    let file =
+        settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
     console.mark(Tone::Good, &format!("configuration: {file}"));
     if let Value::Object(summary) = summary(settings) {
         for (name, value) in summary {
@@ -62,10 +63,9 @@ fn summary(settings: &Settings) -> Value {
 
 fn faults(error: &ConfigError) -> Value {
     match error {
-        ConfigError::Refused(file, faults) => faults
-            .iter()
-            .map(|fault| json!({"file": file, "line": fault.line, "message": fault.message}))
-            .collect(),
+        ConfigError::Refused(file, faults) => {
+            faults.iter().map(|fault| json!({"file": file, "line": fault.line, "message": fault.message})).collect()
+        }
         other => json!([{"file": null, "line": null, "message": other.to_string()}]),
     }
 }

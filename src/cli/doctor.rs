@@ -55,7 +55,9 @@ pub(super) async fn run(arguments: DoctorArguments, console: &Console) -> Result
         Ok(settings) => examine(&settings, &arguments.model).await?,
     };
     if arguments.json {
-        let all = findings.iter().map(|finding| json!({"check": finding.what, "verdict": verdict(finding.tone), "text": finding.text}));
+        let all = findings
+            .iter()
+            .map(|finding| json!({"check": finding.what, "verdict": verdict(finding.tone), "text": finding.text}));
         console.say(&serde_json::Value::from_iter(all).to_string());
     } else {
         findings.iter().for_each(|finding| console.mark(finding.tone, &format!("{}: {}", finding.what, finding.text)));
@@ -73,7 +75,8 @@ fn verdict(tone: Tone) -> &'static str {
 }
 
 async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, String> {
-    let file = settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
+    let file =
+        settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
     let mut findings = vec![
         Finding::new("configuration", Tone::Good, file),
         port("port", settings.server.listen),
@@ -81,7 +84,8 @@ async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, Strin
         keys(settings),
     ];
     for account in &settings.accounts {
-        let account = Account::new(account.name.clone(), account.api_key.clone()).ok_or("the key cannot be sent in a header")?;
+        let account =
+            Account::new(account.name.clone(), account.api_key.clone()).ok_or("the key cannot be sent in a header")?;
         let upstream = Upstream::new(settings.transport.clone(), vec![Arc::new(account)], |_| {})?;
         findings.extend(examine_account(&upstream, settings, model).await);
     }
@@ -96,12 +100,17 @@ async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, Strin
 fn port(what: &'static str, address: SocketAddr) -> Finding {
     match TcpListener::bind(address) {
         Ok(_free) => Finding::new(what, Tone::Good, format!("{address} is free")),
-        Err(error) => Finding::new(what, Tone::Doubtful, format!("{address}: {error}; fine if that is flowgate itself, else choose another with --listen")),
+        Err(error) => Finding::new(
+            what,
+            Tone::Doubtful,
+            format!("{address}: {error}; fine if that is flowgate itself, else choose another with --listen"),
+        ),
     }
 }
 
 fn keys(settings: &Settings) -> Finding {
-    let expired = settings.keys.iter().filter(|(_, tenant)| tenant.expires.is_some_and(|expires| expires <= SystemTime::now()));
+    let expired =
+        settings.keys.iter().filter(|(_, tenant)| tenant.expires.is_some_and(|expires| expires <= SystemTime::now()));
     let names: Vec<&str> = expired.map(|(_, tenant)| tenant.name.as_ref()).collect();
     match (settings.keys.len(), names.is_empty()) {
         (0, _) => Finding::new("virtual keys", Tone::Good, "none; every program on this machine may call"),
@@ -131,13 +140,22 @@ async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) 
     }
     let body = json!({"model": model, "max_tokens": 1, "enable_thinking": false, "messages": [{"role": "user", "content": "1"}]});
     match call(upstream, settings, Method::POST, "/chat/completions", model, body.to_string().into()).await {
-        Ok(answer) => findings.push(judge("account", model, answer, "verified and usable: a free model answered").await),
+        Ok(answer) => {
+            findings.push(judge("account", model, answer, "verified and usable: a free model answered").await)
+        }
         Err(error) => findings.push(Finding::new("account", Tone::Bad, error.to_string())),
     }
     findings
 }
 
-async fn call(upstream: &Upstream, settings: &Settings, method: Method, path: &str, model: &str, body: Bytes) -> Result<Answer, GatewayError> {
+async fn call(
+    upstream: &Upstream,
+    settings: &Settings,
+    method: Method,
+    path: &str,
+    model: &str,
+    body: Bytes,
+) -> Result<Answer, GatewayError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let call = Call { method, path, headers, model, first_byte_timeout: settings.api.first_byte_timeout, retries: 1 };
@@ -166,5 +184,9 @@ fn clock(headers: &HeaderMap) -> Finding {
     if apart <= CLOCK_TOLERANCE {
         return Finding::new("clock", Tone::Good, "agrees with SiliconFlow's");
     }
-    Finding::new("clock", Tone::Bad, format!("differs from SiliconFlow's by {} s; set it, or day limits and TLS go wrong", apart.as_secs()))
+    Finding::new(
+        "clock",
+        Tone::Bad,
+        format!("differs from SiliconFlow's by {} s; set it, or day limits and TLS go wrong", apart.as_secs()),
+    )
 }

@@ -50,7 +50,8 @@ pub(super) struct MockArguments {
 pub(super) async fn run(arguments: MockArguments, console: &Console) -> Result<ExitCode, String> {
     let listen = arguments.listen;
     let keys = arguments.keys.join(", ");
-    let emulator = mock::start(arguments.into_settings()).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let emulator =
+        mock::start(arguments.into_settings()).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     console.say(&format!("SiliconFlow emulator at {} (key {keys}); Ctrl-C stops it", emulator.base_url()));
     super::signals::end().await?;
     emulator.stop().await;

@@ -103,7 +103,9 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let host_and_port = text.strip_prefix("localhost").unwrap_or(text);
     let port = host_and_port.strip_prefix(':').unwrap_or(host_and_port).parse::<u16>();
     let local = port.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-    local.or_else(|_| text.parse()).map_err(|_| "write it like 127.0.0.1:4000, or 4000 for this machine only".to_owned())
+    local
+        .or_else(|_| text.parse())
+        .map_err(|_| "write it like 127.0.0.1:4000, or 4000 for this machine only".to_owned())
 }
 
 fn on_runtime(command: impl Future<Output = Result<ExitCode, String>>) -> Result<ExitCode, String> {

@@ -28,10 +28,8 @@ pub(super) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let environment = Environment::of_process()?;
     let mut overrides = arguments.config.overrides();
     let emulator = if arguments.demo { Some(emulator().await?) } else { None };
-    overrides.upstream = emulator.as_ref().map(|emulator| DemoUpstream {
-        base_url: emulator.base_url(),
-        api_key: DEMO_KEY.to_owned(),
-    });
+    overrides.upstream =
+        emulator.as_ref().map(|emulator| DemoUpstream { base_url: emulator.base_url(), api_key: DEMO_KEY.to_owned() });
     let settings = config::load(&overrides, &environment).map_err(|error| error.to_string())?;
     log::start(&settings.log, environment.is_colourless());
     if let (Some(file), lines @ 1..) = (environment.dotenv(), environment.skipped_lines()) {
@@ -101,7 +99,8 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
         1 => "1 virtual key".to_owned(),
         count => format!("{count} virtual keys"),
     };
-    let file = settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
+    let file =
+        settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
     console.say(&format!("flowgate {} is ready", env!("CARGO_PKG_VERSION")));
     console.say(&format!("  base URL   {base}/v1   (Anthropic tools: {base})"));
     console.say(&format!("  upstream   {upstream}"));
@@ -112,6 +111,8 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     if !settings.keys.is_empty() {
         console.say("               -H \"authorization: Bearer $YOUR_VIRTUAL_KEY\" \\");
     }
-    console.say("               -d '{\"model\":\"Qwen/Qwen3-8B\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'");
+    console.say(
+        "               -d '{\"model\":\"Qwen/Qwen3-8B\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'",
+    );
     console.say("  stop       Ctrl-C (open streams finish; twice: at once)");
 }

@@ -48,8 +48,9 @@ pub struct DemoUpstream {
 pub fn load(overrides: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let file = find(overrides, environment)?;
     let text = match &file {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable(path.clone(), error.to_string()))?,
+        Some(path) => {
+            std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(path.clone(), error.to_string()))?
+        }
         None => String::new(),
     };
     parse(&text, file, overrides, environment)
@@ -86,6 +87,9 @@ fn find(overrides: &Overrides, environment: &Environment) -> Result<Option<PathB
     if let Some(path) = named {
         return if path.is_file() { Ok(Some(path)) } else { Err(ConfigError::Missing(path)) };
     }
-    let places = [Some(PathBuf::from("config/flowgate.toml")), environment.config_folder().map(|folder| folder.join("flowgate.toml"))];
+    let places = [
+        Some(PathBuf::from("config/flowgate.toml")),
+        environment.config_folder().map(|folder| folder.join("flowgate.toml")),
+    ];
     Ok(places.into_iter().flatten().find(|path| path.is_file()))
 }

@@ -32,7 +32,12 @@ struct Context<'a> {
 
 impl<'a> Section<'a> {
     /// The whole file; relative paths in it count from `base`.
-    pub(super) fn root(table: &'a DeTable<'a>, faults: &'a Faults<'a>, environment: &'a Environment, base: &'a Path) -> Self {
+    pub(super) fn root(
+        table: &'a DeTable<'a>,
+        faults: &'a Faults<'a>,
+        environment: &'a Environment,
+        base: &'a Path,
+    ) -> Self {
         Self::new(String::new(), Some(table), Context { faults, environment, base })
     }
 
@@ -101,7 +106,9 @@ impl<'a> Section<'a> {
     }
 
     pub(super) fn duration(&self, key: &'static str, default: Duration) -> Duration {
-        let read = self.read(key, |value| units::duration(value.as_str().ok_or_else(|| wrong("a duration such as \"30s\"", value))?));
+        let read = self.read(key, |value| {
+            units::duration(value.as_str().ok_or_else(|| wrong("a duration such as \"30s\"", value))?)
+        });
         read.unwrap_or(default)
     }
 
@@ -127,7 +134,9 @@ impl<'a> Section<'a> {
 
     pub(super) fn texts(&self, key: &'static str) -> Option<Vec<String>> {
         self.read(key, |value| {
-            let texts = value.as_array().map(|array| array.iter().map(|text| text.get_ref().as_str().map(str::to_owned)).collect());
+            let texts = value
+                .as_array()
+                .map(|array| array.iter().map(|text| text.get_ref().as_str().map(str::to_owned)).collect());
             texts.flatten().ok_or_else(|| wrong("a list of strings", value))
         })
     }
@@ -159,7 +168,10 @@ impl<'a> Section<'a> {
             table
                 .iter()
                 .map(|(name, target)| {
-                    let target = target.get_ref().as_str().ok_or_else(|| format!("`{}` must be a string in quotes", name.get_ref()))?;
+                    let target = target
+                        .get_ref()
+                        .as_str()
+                        .ok_or_else(|| format!("`{}` must be a string in quotes", name.get_ref()))?;
                     Ok((name.get_ref().to_string(), target.to_owned()))
                 })
                 .collect()

@@ -11,7 +11,11 @@ use super::environment::Environment;
 ///
 /// # Errors
 /// What is wrong and what to do; never any part of a secret.
-pub(super) fn read(value: &DeValue<'_>, environment: &Environment, base: &Path) -> Result<(SecretString, Option<std::path::PathBuf>), String> {
+pub(super) fn read(
+    value: &DeValue<'_>,
+    environment: &Environment,
+    base: &Path,
+) -> Result<(SecretString, Option<std::path::PathBuf>), String> {
     const SHAPE: &str = "a secret is written { env = \"NAME\" } or { file = \"path\" }, never as plain text";
     let table = value.as_table().filter(|table| table.len() == 1).ok_or(SHAPE)?;
     let text = |key| table.get(key).and_then(|value| value.get_ref().as_str());
@@ -19,7 +23,8 @@ pub(super) fn read(value: &DeValue<'_>, environment: &Environment, base: &Path) 
         return from_environment(name, environment).map(|secret| (secret, None));
     }
     let path = base.join(text("file").ok_or(SHAPE)?);
-    let content = std::fs::read_to_string(&path).map_err(|error| format!("cannot read the secret in {}: {error}", path.display()))?;
+    let content = std::fs::read_to_string(&path)
+        .map_err(|error| format!("cannot read the secret in {}: {error}", path.display()))?;
     let secret = checked(&content).map_err(|what| format!("the secret in {} {what}", path.display()))?;
     Ok((secret, Some(path)))
 }

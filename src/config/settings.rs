@@ -91,7 +91,8 @@ impl Settings {
     /// Reads the whole file.
     pub(super) fn read(root: &Section<'_>, overrides: &Overrides, file: Option<PathBuf>) -> Self {
         let mut watched = Vec::new();
-        let (server, body, most_upload_bytes, passes_unknown_paths) = root.section("server", |section| server(section, overrides));
+        let (server, body, most_upload_bytes, passes_unknown_paths) =
+            root.section("server", |section| server(section, overrides));
         let admin_listen = root.section("admin", |section| listen(section, overrides.admin_listen, 4001));
         let (transport, api) = root.section("upstream", |section| {
             let transport = transport(section, overrides, &mut watched);
@@ -174,7 +175,8 @@ fn transport(section: &Section<'_>, overrides: &Overrides, watched: &mut Vec<Pat
     let url = overrides.upstream.as_ref().map(|upstream| upstream.base_url.clone()).or(written);
     let base_url = url.and_then(|url| BaseUrl::parse(&url).map_err(|error| section.fault("base_url", error)).ok());
     let extra_roots = section.path_to_file("ca_file").and_then(|path| {
-        let read = std::fs::read(&path).map_err(|error| section.fault("ca_file", format_args!("cannot read {}: {error}", path.display())));
+        let read = std::fs::read(&path)
+            .map_err(|error| section.fault("ca_file", format_args!("cannot read {}: {error}", path.display())));
         watched.push(path);
         read.ok()
     });
@@ -220,7 +222,10 @@ fn log_settings(section: &Section<'_>) -> LogSettings {
     if let Err(error) = log::check_level(&level) {
         section.fault("level", format_args!("{error}; write \"info\", \"warn\" or \"debug\""));
     }
-    LogSettings { level, format: section.word("format", &[("pretty", Format::Pretty), ("json", Format::Json)], Format::Pretty) }
+    LogSettings {
+        level,
+        format: section.word("format", &[("pretty", Format::Pretty), ("json", Format::Json)], Format::Pretty),
+    }
 }
 
 fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf>) -> Vec<AccountSettings> {
@@ -235,7 +240,9 @@ fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf
     match secret::from_environment(KEY_VARIABLE, root.environment()) {
         Ok(api_key) => vec![AccountSettings { name: "main".to_owned(), api_key }],
         Err(error) => {
-            root.faults().missing(format_args!("no SiliconFlow API key: {error}. To try flowgate without a key: flowgate serve --demo"));
+            root.faults().missing(format_args!(
+                "no SiliconFlow API key: {error}. To try flowgate without a key: flowgate serve --demo"
+            ));
             Vec::new()
         }
     }
@@ -265,7 +272,8 @@ fn aliases(section: &Section<'_>) -> Aliases {
 }
 
 fn keys(root: &Section<'_>, watched: &mut Vec<PathBuf>) -> Vec<(KeyHash, Tenant)> {
-    let keys: Vec<(KeyHash, Tenant)> = root.sections("key", |section| key(section, watched)).into_iter().flatten().collect();
+    let keys: Vec<(KeyHash, Tenant)> =
+        root.sections("key", |section| key(section, watched)).into_iter().flatten().collect();
     for (index, (hash, tenant)) in keys.iter().enumerate() {
         if keys[..index].iter().any(|(other, before)| other == hash || before.name == tenant.name) {
             root.faults().missing(format_args!("key: two keys have the name or the secret of `{}`", tenant.name));

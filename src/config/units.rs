@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// Reads `5s`, `500ms`, `1m 30s`, `2h`.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|_| format!("`{text}` is not a duration; write it like \"30s\", \"500ms\" or \"5m\""))?;
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| format!("`{text}` is not a duration; write it like \"30s\", \"500ms\" or \"5m\""))?;
     if duration.is_zero() { Err("a duration of zero would refuse everything".to_owned()) } else { Ok(duration) }
 }
 
@@ -19,7 +20,8 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
         _ => 0,
     };
     let size = text[..digits].parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| *size > 0).ok_or_else(|| format!("`{text}` is not a size; write it like \"64MiB\", \"512KiB\" or \"1GiB\""))
+    size.filter(|size| *size > 0)
+        .ok_or_else(|| format!("`{text}` is not a size; write it like \"64MiB\", \"512KiB\" or \"1GiB\""))
 }
 
 #[cfg(test)]
@@ -31,6 +33,8 @@ mod tests {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert!(duration("5").is_err() && duration("0s").is_err());
         assert_eq!((bytes("64MiB"), bytes("10")), (Ok(64 << 20), Ok(10)));
-        assert!(bytes("64MB").is_err() && bytes("0").is_err() && bytes("99999999999GiB").is_err() && bytes("é").is_err());
+        assert!(
+            bytes("64MB").is_err() && bytes("0").is_err() && bytes("99999999999GiB").is_err() && bytes("é").is_err()
+        );
     }
 }

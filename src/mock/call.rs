@@ -43,11 +43,7 @@ impl Call {
         self.model_named(self.model_id(), fits)
     }
 
-    pub(super) fn model_named(
-        &self,
-        id: &str,
-        fits: impl Fn(Kind) -> bool,
-    ) -> Result<&Model, Refusal> {
+    pub(super) fn model_named(&self, id: &str, fits: impl Fn(Kind) -> bool) -> Result<&Model, Refusal> {
         let stand_in = Fault::stand_in(id);
         let id = match stand_in {
             Some(Some(real)) => real,
@@ -55,26 +51,13 @@ impl Call {
             None => id,
         };
         let model = self.emulator.model(id).ok_or_else(Refusal::bad_model)?;
-        if fits(model.kind) {
-            Ok(model)
-        } else {
-            Err(Refusal::bad_parameter())
-        }
+        if fits(model.kind) { Ok(model) } else { Err(Refusal::bad_parameter()) }
     }
 
     /// The model that stands behind `fault/NAME`: Qwen3-8B for chat, else the first that fits.
     fn any_model(&self, fits: impl Fn(Kind) -> bool) -> Result<&Model, Refusal> {
-        let plain = self
-            .emulator
-            .model("Qwen/Qwen3-8B")
-            .filter(|model| fits(model.kind));
-        let first = || {
-            self.emulator
-                .catalogue
-                .all()
-                .iter()
-                .find(|model| fits(model.kind))
-        };
+        let plain = self.emulator.model("Qwen/Qwen3-8B").filter(|model| fits(model.kind));
+        let first = || self.emulator.catalogue.all().iter().find(|model| fits(model.kind));
         plain.or_else(first).ok_or_else(Refusal::bad_model)
     }
 
@@ -97,9 +80,7 @@ impl Call {
     pub(super) async fn take_time(&self, tokens: u64) {
         let settings = &self.emulator.settings;
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-        let time = settings
-            .first_token
-            .saturating_add(settings.token_interval.saturating_mul(tokens));
+        let time = settings.first_token.saturating_add(settings.token_interval.saturating_mul(tokens));
         if !time.is_zero() {
             tokio::time::sleep(time).await;
         }

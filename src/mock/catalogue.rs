@@ -88,16 +88,8 @@ impl Catalogue {
     pub(super) fn built_in() -> std::io::Result<Self> {
         let file: File = toml::from_str(FILE).map_err(std::io::Error::other)?;
         let models: Vec<Model> = file.model.into_iter().filter(Model::is_served).collect();
-        let by_id = models
-            .iter()
-            .enumerate()
-            .map(|(place, model)| (model.id.clone(), place))
-            .collect();
-        Ok(Self {
-            defaults: file.defaults,
-            models,
-            by_id,
-        })
+        let by_id = models.iter().enumerate().map(|(place, model)| (model.id.clone(), place)).collect();
+        Ok(Self { defaults: file.defaults, models, by_id })
     }
 
     pub(super) fn find(&self, id: &str) -> Option<&Model> {

@@ -64,18 +64,9 @@ impl MockControl {
 /// The HTTP form of [`MockControl`].
 pub(super) fn routes(emulator: Shared) -> Router {
     Router::new()
-        .route(
-            "/mock/billed",
-            get(async |State(control): State<MockControl>| Json(control.billed())),
-        )
-        .route(
-            "/mock/requests",
-            get(async |State(control): State<MockControl>| Json(control.requests())),
-        )
-        .route(
-            "/mock/live",
-            get(async |State(control): State<MockControl>| Json(json!({"live": control.live()}))),
-        )
+        .route("/mock/billed", get(async |State(control): State<MockControl>| Json(control.billed())))
+        .route("/mock/requests", get(async |State(control): State<MockControl>| Json(control.requests())))
+        .route("/mock/live", get(async |State(control): State<MockControl>| Json(json!({"live": control.live()}))))
         .route("/mock/reset", post(reset))
         .route("/mock/limits", post(limits))
         .route("/mock/faults", get(faults).post(inject))
@@ -87,10 +78,7 @@ async fn reset(State(control): State<MockControl>) -> Json<Value> {
     done()
 }
 
-async fn limits(
-    State(control): State<MockControl>,
-    Json(all): Json<BTreeMap<String, Limits>>,
-) -> Json<Value> {
+async fn limits(State(control): State<MockControl>, Json(all): Json<BTreeMap<String, Limits>>) -> Json<Value> {
     for (model, limits) in all {
         control.set_limits(&model, limits);
     }
@@ -98,21 +86,14 @@ async fn limits(
 }
 
 async fn faults() -> Json<Value> {
-    Json(
-        NAMES
-            .iter()
-            .map(|fault| json!({"name": fault.name, "meaning": fault.meaning}))
-            .collect(),
-    )
+    Json(NAMES.iter().map(|fault| json!({"name": fault.name, "meaning": fault.meaning})).collect())
 }
 
 async fn inject(
     State(control): State<MockControl>,
     Json(injection): Json<Injection>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
-    control
-        .inject(injection)
-        .map_err(|error| (StatusCode::BAD_REQUEST, error))?;
+    control.inject(injection).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
     Ok(done())
 }
 

@@ -23,11 +23,7 @@ const BODY_BYTES: usize = 256 * 1_048_576;
 const TRACE: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
 
 /// The layer around every endpoint under `/v1`.
-pub(super) async fn enter(
-    State(emulator): State<Shared>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn enter(State(emulator): State<Shared>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let Some(hijack) = parts.extensions.remove::<Hijack>() else {
         return Refusal::coded(500, 50000, "the emulator lost its connection").into_response();
@@ -38,14 +34,7 @@ pub(super) async fn enter(
     response.map(|body| Body::new(Watched::new(body, visit)))
 }
 
-async fn pass(
-    emulator: &Shared,
-    mut parts: Parts,
-    body: Body,
-    visit: &Visit,
-    hijack: Hijack,
-    next: Next,
-) -> Response {
+async fn pass(emulator: &Shared, mut parts: Parts, body: Body, visit: &Visit, hijack: Hijack, next: Next) -> Response {
     let (bytes, body) = match read(&parts.headers, body, visit).await {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
@@ -74,20 +63,13 @@ async fn pass(
 
 /// Reads the body, unless it is a form: then it is only counted as it passes.
 async fn read(headers: &HeaderMap, body: Body, visit: &Visit) -> Result<(Bytes, Body), Refusal> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if kind.starts_with("multipart/") {
         let count = visit.counter();
-        let counted = body
-            .into_data_stream()
-            .inspect_ok(move |piece| count(piece.len()));
+        let counted = body.into_data_stream().inspect_ok(move |piece| count(piece.len()));
         return Ok((Bytes::new(), Body::from_stream(counted)));
     }
-    let bytes = to_bytes(body, BODY_BYTES)
-        .await
-        .map_err(|_| Refusal::coded(413, 20015, "Request body too large."))?;
+    let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| Refusal::coded(413, 20015, "Request body too large."))?;
     visit.body(&bytes);
     Ok((bytes.clone(), Body::from(bytes)))
 }
@@ -103,12 +85,7 @@ fn key_of(headers: &HeaderMap, path: &str) -> Option<String> {
 /// The account a key belongs to.
 fn account_of(emulator: &Shared, key: Option<&str>) -> Result<String, Refusal> {
     let settings = &emulator.settings;
-    let known = key.and_then(|key| {
-        settings
-            .api_keys
-            .iter()
-            .find_map(|own| account_in(own, key))
-    });
+    let known = key.and_then(|key| settings.api_keys.iter().find_map(|own| account_in(own, key)));
     match known {
         Some(account) => Ok(account),
         None if settings.api_keys.is_empty() && key.is_some() => Ok(String::new()),
@@ -130,19 +107,8 @@ fn call_of(
     fault: Option<Fault>,
     hijack: Hijack,
 ) -> Call {
-    let text = |name: &str| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    let host = || {
-        format!(
-            "http://{}",
-            text("host").unwrap_or_else(|| "localhost".into())
-        )
-    };
+    let text = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let host = || format!("http://{}", text("host").unwrap_or_else(|| "localhost".into()));
     Call {
         emulator: emulator.clone(),
         account,

@@ -30,10 +30,7 @@ pub(super) async fn embeddings(Extension(call): Caller) -> Result<Response, Refu
     let dimensions = dimensions_of(model, &call.json)?;
     let as_base64 = is_base64(&call.json)?;
     let prompt_tokens = count(model, &inputs)?;
-    let mut ticket = call.admit(Ask {
-        tokens: prompt_tokens,
-        images: 0,
-    })?;
+    let mut ticket = call.admit(Ask { tokens: prompt_tokens, images: 0 })?;
     call.take_time(0).await;
     let data: Vec<Value> = inputs
         .iter()
@@ -44,11 +41,7 @@ pub(super) async fn embeddings(Extension(call): Caller) -> Result<Response, Refu
         })
         .collect();
     ticket.bill.prompt_tokens = prompt_tokens;
-    Ok(play::document(
-        &call,
-        &document(&call, data, prompt_tokens),
-        ticket,
-    ))
+    Ok(play::document(&call, &document(&call, data, prompt_tokens), ticket))
 }
 
 fn document(call: &Call, data: Vec<Value>, prompt_tokens: u64) -> Value {
@@ -59,21 +52,14 @@ fn document(call: &Call, data: Vec<Value>, prompt_tokens: u64) -> Value {
 fn inputs_of(model: &Model, json: &Value) -> Result<Vec<String>, Refusal> {
     let inputs: Vec<String> = match &json["input"] {
         Value::String(text) => vec![text.clone()],
-        Value::Array(all) => all
-            .iter()
-            .map(|input| input_of(model, input))
-            .collect::<Option<_>>()
-            .unwrap_or_default(),
+        Value::Array(all) => all.iter().map(|input| input_of(model, input)).collect::<Option<_>>().unwrap_or_default(),
         _ => vec![],
     };
     if inputs.is_empty() || inputs.iter().any(String::is_empty) {
         return Err(Refusal::bad_parameter());
     }
     if inputs.len() > MOST_INPUTS {
-        let text = format!(
-            "input batch size {} > maximum allowed batch size {MOST_INPUTS}",
-            inputs.len()
-        );
+        let text = format!("input batch size {} > maximum allowed batch size {MOST_INPUTS}", inputs.len());
         return Err(Refusal::parameter(text));
     }
     Ok(inputs)
@@ -89,12 +75,7 @@ fn input_of(model: &Model, input: &Value) -> Option<String> {
 }
 
 fn dimensions_of(model: &Model, json: &Value) -> Result<usize, Refusal> {
-    let full = model
-        .dimensions
-        .iter()
-        .max()
-        .copied()
-        .unwrap_or(USUAL_DIMENSIONS);
+    let full = model.dimensions.iter().max().copied().unwrap_or(USUAL_DIMENSIONS);
     let Some(asked) = json["dimensions"].as_u64() else {
         return Ok(full);
     };
@@ -116,23 +97,13 @@ fn is_base64(json: &Value) -> Result<bool, Refusal> {
 fn count(model: &Model, inputs: &[String]) -> Result<u64, Refusal> {
     let most = model.max_input_tokens.unwrap_or(USUAL_INPUT_TOKENS);
     let counts: Vec<u64> = inputs.iter().map(|text| tokens::count(text)).collect();
-    if counts.iter().any(|count| *count > most) {
-        Err(Refusal::bad_parameter())
-    } else {
-        Ok(counts.iter().sum())
-    }
+    if counts.iter().any(|count| *count > most) { Err(Refusal::bad_parameter()) } else { Ok(counts.iter().sum()) }
 }
 
 fn vector(text: &str, dimensions: usize, seed: u64) -> Vec<f32> {
     let mut noise = Numbers::from(seed::mix(seed, text));
-    let mut vector: Vec<f32> = (0..dimensions)
-        .map(|_| fraction(noise.next()) * 0.02)
-        .collect();
-    for word in text
-        .to_lowercase()
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-    {
+    let mut vector: Vec<f32> = (0..dimensions).map(|_| fraction(noise.next()) * 0.02).collect();
+    for word in text.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
         let mut numbers = Numbers::from(seed::mix(seed, word));
         for _ in 0..PLACES_PER_WORD {
             let sign = fraction(numbers.next()).signum();
@@ -141,12 +112,7 @@ fn vector(text: &str, dimensions: usize, seed: u64) -> Vec<f32> {
             }
         }
     }
-    let length = vector
-        .iter()
-        .map(|part| part * part)
-        .sum::<f32>()
-        .sqrt()
-        .max(f32::MIN_POSITIVE);
+    let length = vector.iter().map(|part| part * part).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     vector.iter().map(|part| part / length).collect()
 }
 

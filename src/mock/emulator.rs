@@ -80,9 +80,7 @@ impl Emulator {
 
     /// Sets a model's limits, from now on.
     pub(super) fn set_limits(&self, model: &str, limits: Limits) {
-        locked(&self.limits)
-            .per_model
-            .insert(model.to_owned(), limits);
+        locked(&self.limits).per_model.insert(model.to_owned(), limits);
     }
 
     /// Tokens of this prompt that hit the cache: none the first time, whole blocks afterwards.
@@ -91,44 +89,18 @@ impl Emulator {
         if prompts.len() >= PROMPTS_REMEMBERED {
             prompts.clear();
         }
-        if prompts.insert(prompt) {
-            0
-        } else {
-            prompt_tokens / CACHE_BLOCK_TOKENS * CACHE_BLOCK_TOKENS
-        }
+        if prompts.insert(prompt) { 0 } else { prompt_tokens / CACHE_BLOCK_TOKENS * CACHE_BLOCK_TOKENS }
     }
 
     /// Passes a request through the quotas.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        account: &str,
-        model: &str,
-        ask: Ask,
-    ) -> Result<Ticket, Refusal> {
+    pub(super) fn admit(self: &Arc<Self>, account: &str, model: &str, ask: Ask) -> Result<Ticket, Refusal> {
         let limits = locked(&self.limits).clone();
-        let own = self
-            .catalogue
-            .defaults
-            .limits_of(self.catalogue.find(model), model, &limits);
+        let own = self.catalogue.defaults.limits_of(self.catalogue.find(model), model, &limits);
         let who = (account.to_owned(), model.to_owned());
         match locked(&self.meters).admit(&who, ask, &own, &limits, self.clock.now()) {
-            Ok(()) => Ok(Ticket {
-                emulator: self.clone(),
-                who,
-                ask,
-                bill: Bill {
-                    requests: 1,
-                    ..Bill::default()
-                },
-            }),
+            Ok(()) => Ok(Ticket { emulator: self.clone(), who, ask, bill: Bill { requests: 1, ..Bill::default() } }),
             Err(metric) => {
-                locked(&self.billed).add(
-                    model,
-                    Bill {
-                        refused: 1,
-                        ..Bill::default()
-                    },
-                );
+                locked(&self.billed).add(model, Bill { refused: 1, ..Bill::default() });
                 Err(Refusal::rate_limited(metric))
             }
         }

@@ -27,25 +27,13 @@ pub(super) async fn models(
     let fits = |kind: Kind| {
         let (own_type, own_sub_type) = names_of(kind);
         filter.r#type.as_deref().is_none_or(|name| name == own_type)
-            && filter
-                .sub_type
-                .as_deref()
-                .is_none_or(|name| Some(name) == own_sub_type)
+            && filter.sub_type.as_deref().is_none_or(|name| Some(name) == own_sub_type)
     };
-    let models = call
-        .emulator
-        .catalogue
-        .all()
-        .iter()
-        .filter(|model| fits(model.kind));
-    let data: Vec<Value> = models
-        .map(|model| json!({"id": model.id, "object": "model", "created": 0, "owned_by": ""}))
-        .collect();
+    let models = call.emulator.catalogue.all().iter().filter(|model| fits(model.kind));
+    let data: Vec<Value> =
+        models.map(|model| json!({"id": model.id, "object": "model", "created": 0, "owned_by": ""})).collect();
     let document = json!({"object": "list", "data": data});
-    Ok(with_kind(
-        "application/json; charset=utf-8",
-        Body::from(document.to_string()),
-    ))
+    Ok(with_kind("application/json; charset=utf-8", Body::from(document.to_string())))
 }
 
 /// `type` and `sub_type` of a kind. Speech synthesis has no `sub_type` in the reference.

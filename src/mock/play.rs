@@ -27,10 +27,7 @@ pub(super) struct Frame {
 
 impl Frame {
     pub(super) fn plain(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            bytes: bytes.into(),
-            ..Self::default()
-        }
+        Self { bytes: bytes.into(), ..Self::default() }
     }
 
     /// One server-sent event that carries JSON.
@@ -39,11 +36,7 @@ impl Frame {
     }
 
     pub(super) fn billed(self, bill: Bill) -> Self {
-        Self {
-            bill: Some(bill),
-            paced: true,
-            ..self
-        }
+        Self { bill: Some(bill), paced: true, ..self }
     }
 }
 
@@ -74,20 +67,12 @@ pub(super) fn document(call: &Call, value: &Value, ticket: Ticket) -> Response {
         return with_kind(KIND, Body::from(text));
     }
     let middle = text.len() / 2;
-    let halves = vec![
-        Frame::plain(text.slice(..middle)),
-        Frame::plain(text.slice(middle..)),
-    ];
+    let halves = vec![Frame::plain(text.slice(..middle)), Frame::plain(text.slice(middle..))];
     respond(call, KIND, halves, ticket)
 }
 
 /// Answers with bytes in pieces.
-pub(super) fn respond(
-    call: &Call,
-    kind: &'static str,
-    frames: Vec<Frame>,
-    ticket: Ticket,
-) -> Response {
+pub(super) fn respond(call: &Call, kind: &'static str, frames: Vec<Frame>, ticket: Ticket) -> Response {
     let player = Player {
         steps: bend(call.fault.as_ref(), frames).into_iter(),
         again: None,
@@ -95,22 +80,15 @@ pub(super) fn respond(
         hijack: call.hijack.clone(),
         interval: call.emulator.settings.token_interval,
     };
-    let mut response = with_kind(
-        kind,
-        Body::from_stream(stream::unfold(player, Player::next)),
-    );
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut response = with_kind(kind, Body::from_stream(stream::unfold(player, Player::next)));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
 
 /// A 200 of that content type.
 pub(super) fn with_kind(kind: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 

@@ -48,9 +48,7 @@ impl Model {
         match self.thinking.as_deref() {
             Some("rejects enable_thinking") => Thinking::Refused,
             Some("always" | "effort") => Thinking::Always,
-            Some(text) if text.starts_with("toggle") => {
-                Thinking::Toggle(self.id.contains("Qwen3.5"))
-            }
+            Some(text) if text.starts_with("toggle") => Thinking::Toggle(self.id.contains("Qwen3.5")),
             _ if self.id.contains("Qwen2.5") => Thinking::Refused,
             _ if self.always_thinks() => Thinking::Always,
             _ => Thinking::Ignored,
@@ -58,9 +56,7 @@ impl Model {
     }
 
     fn always_thinks(&self) -> bool {
-        ["DeepSeek-R1", "-Thinking", "GLM-Z1"]
-            .iter()
-            .any(|mark| self.id.contains(mark))
+        ["DeepSeek-R1", "-Thinking", "GLM-Z1"].iter().any(|mark| self.id.contains(mark))
     }
 
     /// Whether the reasoning eats from `max_tokens`: measured for Qwen3.5-4B (PRISM); the CN page says it does not.
@@ -70,11 +66,7 @@ impl Model {
 
     /// The word for a natural end: "eos" is in SiliconFlow's list (section 2); which models say it is ours.
     pub(super) fn natural_end(&self) -> &'static str {
-        if self.id.contains("GLM-Z1-9B") || self.id == "Qwen/Qwen2.5-7B-Instruct" {
-            "eos"
-        } else {
-            "stop"
-        }
+        if self.id.contains("GLM-Z1-9B") || self.id == "Qwen/Qwen2.5-7B-Instruct" { "eos" } else { "stop" }
     }
 
     /// GLM-4-9B-0414 streams broken tool calls: id null, name empty, the name inside `arguments` (PRISM, 6 of 6).
@@ -109,15 +101,8 @@ impl Model {
 
     /// The text of a context overflow: `max_prompt_tokens` was seen for GLM-4.5-Air, `max_seq_len` for Ling (PI).
     pub(super) fn overflow_text(&self, prompt_tokens: u64) -> String {
-        let name = if self.id.contains("GLM-4.5-Air") {
-            "max_prompt_tokens"
-        } else {
-            "max_seq_len"
-        };
-        format!(
-            "number of input tokens ({prompt_tokens}) has exceeded {name} ({}) limit.",
-            self.window_tokens()
-        )
+        let name = if self.id.contains("GLM-4.5-Air") { "max_prompt_tokens" } else { "max_seq_len" };
+        format!("number of input tokens ({prompt_tokens}) has exceeded {name} ({}) limit.", self.window_tokens())
     }
 
     /// Rerankers answer with `meta.tokens` (seen for BAAI) or top-level `tokens` (INT, OAS24); split by family: ours.

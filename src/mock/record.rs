@@ -49,19 +49,13 @@ impl Received {
     /// The first header of that name (lower case).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON; null when it is none.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
-        self.body
-            .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok())
-            .unwrap_or_default()
+        self.body.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 }
 
@@ -74,24 +68,13 @@ pub(super) struct Records(VecDeque<Entry>);
 impl Records {
     /// Opens the record of a request.
     pub(super) fn open(&mut self, parts: &Parts, hijack: Hijack) -> Visit {
-        let path = parts
-            .uri
-            .path_and_query()
-            .map_or("/", |path| path.as_str())
-            .to_owned();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-            (
-                name.to_string(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
         let headers = parts.headers.iter().map(header).collect();
-        let entry = Entry::new(Mutex::new(Received {
-            method: parts.method.to_string(),
-            path,
-            headers,
-            ..Received::default()
-        }));
+        let entry =
+            Entry::new(Mutex::new(Received { method: parts.method.to_string(), path, headers, ..Received::default() }));
         if self.0.len() == REQUESTS_KEPT {
             self.0.pop_front();
         }

@@ -17,10 +17,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// `{"code":..,"message":..,"data":null}`.
     pub(super) fn coded(status: u16, code: u32, message: impl Into<String>) -> Self {
-        Self::of(
-            status,
-            json!({"code": code, "message": message.into(), "data": null}),
-        )
+        Self::of(status, json!({"code": code, "message": message.into(), "data": null}))
     }
 
     /// The same without `code`, as seen on many 429.
@@ -35,19 +32,11 @@ impl Refusal {
 
     fn of(status: u16, body: Value) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self {
-            status,
-            body,
-            retry_after: None,
-        }
+        Self { status, body, retry_after: None }
     }
 
     pub(super) fn bad_model() -> Self {
-        Self::coded(
-            400,
-            20012,
-            "Model does not exist. Please check it carefully.",
-        )
+        Self::coded(400, 20012, "Model does not exist. Please check it carefully.")
     }
 
     pub(super) fn bad_parameter() -> Self {
@@ -80,11 +69,7 @@ impl Refusal {
 
     /// A 429 that names the metric; pictures carry 50604, the rest 50602 (seen live for TPM; for others ours).
     pub(super) fn rate_limited(metric: &str) -> Self {
-        let code = if metric.starts_with('I') {
-            50604
-        } else {
-            50602
-        };
+        let code = if metric.starts_with('I') { 50604 } else { 50602 };
         Self::coded(429, code, limit_text(metric))
     }
 }
@@ -100,10 +85,7 @@ impl IntoResponse for Refusal {
         *response.status_mut() = self.status;
         let kind = HeaderValue::from_static("application/json; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
-        if let Some(value) = self
-            .retry_after
-            .and_then(|text| HeaderValue::from_str(&text).ok())
-        {
+        if let Some(value) = self.retry_after.and_then(|text| HeaderValue::from_str(&text).ok()) {
             response.headers_mut().insert(header::RETRY_AFTER, value);
         }
         response

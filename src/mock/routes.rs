@@ -10,9 +10,7 @@ use axum::routing::{get, post};
 
 /// Every endpoint, the door in front of `/v1`, and `/mock` and the stored files without one.
 pub(super) fn all(emulator: Shared) -> Router {
-    let files = Router::new()
-        .route("/temporary/{*name}", get(store::temporary::serve))
-        .with_state(emulator.clone());
+    let files = Router::new().route("/temporary/{*name}", get(store::temporary::serve)).with_state(emulator.clone());
     api()
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
@@ -32,23 +30,14 @@ fn api() -> Router {
         .route("/v1/models", get(listing::models))
         .route("/v1/images/generations", post(media::images::generations))
         .route("/v1/audio/speech", post(media::speech::speech))
-        .route(
-            "/v1/audio/transcriptions",
-            post(media::transcriptions::transcriptions),
-        )
+        .route("/v1/audio/transcriptions", post(media::transcriptions::transcriptions))
         .route("/v1/uploads/audio/voice", post(media::voices::upload))
         .route("/v1/audio/voice/list", get(media::voices::list))
         .route("/v1/audio/voice/deletions", post(media::voices::delete))
         .route("/v1/video/submit", post(media::video::submit))
         .route("/v1/video/status", post(media::video::status))
-        .route(
-            "/v1/files",
-            post(store::files::upload).get(store::files::list),
-        )
-        .route(
-            "/v1/batches",
-            post(store::batches::create).get(store::batches::list),
-        )
+        .route("/v1/files", post(store::files::upload).get(store::files::list))
+        .route("/v1/batches", post(store::batches::create).get(store::batches::list))
         .route("/v1/batches/{id}", get(store::batches::one))
         .route("/v1/batches/{id}/cancel", post(store::batches::cancel))
         .route("/v1/user/info", get(withdrawn))

@@ -3,9 +3,7 @@
 /// FNV-1a over the text, started from `seed`.
 pub(super) fn mix(seed: u64, text: &str) -> u64 {
     text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        .fold(0xcbf2_9ce4_8422_2325 ^ seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A stream of numbers from one start (SplitMix64).

@@ -40,11 +40,7 @@ pub async fn start(settings: MockSettings) -> std::io::Result<MockServer> {
     let control = MockControl::of(emulator.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(accept(listener, routes::all(emulator)));
-    Ok(MockServer {
-        addr,
-        control,
-        tasks,
-    })
+    Ok(MockServer { addr, control, tasks })
 }
 
 impl MockServer {
@@ -100,10 +96,7 @@ async fn serve(socket: TcpStream, router: Router) {
     }
 }
 
-async fn speak(
-    socket: TcpStream,
-    router: Router,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn speak(socket: TcpStream, router: Router) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     socket.set_nodelay(true)?;
     let (hijack, mut scripts) = Hijack::pair();
     let service = service_fn(move |request| answer(router.clone(), hijack.clone(), request));

@@ -91,10 +91,7 @@ impl Default for LimitSettings {
 
 /// SiliconFlow's usage level of an account, by monthly spend (rate-limit page; `[tiers]` in `config/models.toml`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(
-    missing_docs,
-    reason = "the names are SiliconFlow's own and say all there is"
-)]
+#[expect(missing_docs, reason = "the names are SiliconFlow's own and say all there is")]
 pub enum Tier {
     #[default]
     L0,

@@ -17,11 +17,8 @@ pub(super) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let length = if first.is_ascii() {
-            rest.bytes().take(4).take_while(u8::is_ascii).count()
-        } else {
-            first.len_utf8()
-        };
+        let length =
+            if first.is_ascii() { rest.bytes().take(4).take_while(u8::is_ascii).count() } else { first.len_utf8() };
         let (piece, after) = rest.split_at(length);
         rest = after;
         Some(piece)

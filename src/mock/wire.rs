@@ -39,13 +39,7 @@ impl Hijack {
     /// A handle and the end the connection listens on.
     pub(super) fn pair() -> (Self, mpsc::Receiver<Script>) {
         let (scripts, waiting) = mpsc::channel(1);
-        (
-            Self {
-                scripts,
-                taken: Arc::default(),
-            },
-            waiting,
-        )
+        (Self { scripts, taken: Arc::default() }, waiting)
     }
 
     /// Hands the connection to `script`. Never returns: the caller is dropped with the HTTP side of the connection.
@@ -88,11 +82,7 @@ async fn write_often(socket: &mut TcpStream, bytes: &[u8], times: u64) -> std::i
 
 async fn wait_until_left(socket: &mut TcpStream) {
     let mut unread = [0_u8; 1024];
-    while socket
-        .read(&mut unread)
-        .await
-        .is_ok_and(|length| length > 0)
-    {}
+    while socket.read(&mut unread).await.is_ok_and(|length| length > 0) {}
 }
 
 /// Reads what is still coming before closing: closing with unread bytes would send RST and may eat what we wrote.

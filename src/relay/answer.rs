@@ -1,7 +1,9 @@
 //! Whole JSON answers: finish reasons put right, usage read, an error or a blank in a 200 found.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use super::chunk;
 use super::usage::{self, Usage};
@@ -72,8 +74,9 @@ fn untouched(bytes: Bytes) -> Answer {
 /// The choices are only looked into when one of them may need an edit.
 fn finish_edits(text: &str, answer: &Object<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let is_there = |word: &[u8]| memmem::find(text.as_bytes(), word).is_some();
-    if !is_there(b"\"tool_calls\"") && !is_there(b"\"eos\"") {
+    static NEEDLES: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| ["\"tool_calls\"", "\"eos\""].map(|word| Finder::new(word).into_owned()));
+    if NEEDLES.iter().all(|needle| needle.find(text.as_bytes()).is_none()) {
         return edits;
     }
     let choices = answer.get("choices").and_then(|choices| json::elements(choices.value)).unwrap_or_default();
@@ -97,7 +100,9 @@ mod tests {
     use super::*;
 
     fn body(message: &str, reason: &str) -> String {
-        format!(r#"{{"id":"x","big":12345678901234567890123,"choices":[{{"index":0,"message":{message},"finish_reason":"{reason}"}}],"usage":{{"prompt_tokens":1,"completion_tokens":2}}}}"#)
+        format!(
+            r#"{{"id":"x","big":12345678901234567890123,"choices":[{{"index":0,"message":{message},"finish_reason":"{reason}"}}],"usage":{{"prompt_tokens":1,"completion_tokens":2}}}}"#
+        )
     }
 
     #[test]
@@ -115,7 +120,10 @@ mod tests {
         let fault = |text: &'static str| read(Bytes::from_static(text.as_bytes()), true).unwrap_err();
         assert_eq!(fault(" "), AnswerFault::Empty);
         assert_eq!(fault("<html>"), AnswerFault::NotJson);
-        assert!(matches!(fault(r#"{"code":50505,"message":"Model service overloaded.","data":null}"#), AnswerFault::Refused(_)));
+        assert!(matches!(
+            fault(r#"{"code":50505,"message":"Model service overloaded.","data":null}"#),
+            AnswerFault::Refused(_)
+        ));
         assert!(read(Bytes::from_static(b"\"ok\""), false).is_ok());
     }
 }

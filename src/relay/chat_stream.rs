@@ -255,8 +255,9 @@ fn usage_event(chunk: &Object<'_>, usage: &str) -> Vec<u8> {
 /// there is no usage in it. Inside JSON strings quotes are escaped, so a hit is a key or a whole
 /// string; a false hit costs a parse, never a wrong edit.
 fn is_plain_chunk(data: &[u8]) -> bool {
-    static NEEDLES: LazyLock<[Finder<'static>; 4]> =
-        LazyLock::new(|| ["\"choices\"", "\"finish_reason\"", "\"usage\"", "\"tool_calls\""].map(|key| Finder::new(key).into_owned()));
+    static NEEDLES: LazyLock<[Finder<'static>; 4]> = LazyLock::new(|| {
+        ["\"choices\"", "\"finish_reason\"", "\"usage\"", "\"tool_calls\""].map(|key| Finder::new(key).into_owned())
+    });
     let [choices, finish, usage, tools] = &*NEEDLES;
     let Some(at) = choices.find(data) else { return false };
     let rest = &data[at + 9..];

@@ -17,7 +17,9 @@ fn finish(reason: &str) -> String {
 }
 
 fn tool(id: &str, name: &str, arguments: &str) -> String {
-    format!(r#"{{"index":0,"delta":{{"tool_calls":[{{"index":0,"id":{id},"type":"function","function":{{"name":"{name}","arguments":"{arguments}"}}}}]}},"finish_reason":null}}"#)
+    format!(
+        r#"{{"index":0,"delta":{{"tool_calls":[{{"index":0,"id":{id},"type":"function","function":{{"name":"{name}","arguments":"{arguments}"}}}}]}},"finish_reason":null}}"#
+    )
 }
 
 /// Runs a stream cut at `cuts`; the bytes out, how it ended, what it used.
@@ -43,14 +45,27 @@ fn run(stream: &str, asked: bool, cuts: &[usize]) -> (String, Result<(), StreamF
 
 #[test]
 fn a_stream_without_faults_passes_byte_for_byte() {
-    let stream = [": hello\n\n", &chunk(&content("a"), ""), &chunk(&content("\\\"usage\\\""), "null"), &chunk(&finish("stop"), ""), "data: [DONE]\n\n"].concat();
+    let stream = [
+        ": hello\n\n",
+        &chunk(&content("a"), ""),
+        &chunk(&content("\\\"usage\\\""), "null"),
+        &chunk(&finish("stop"), ""),
+        "data: [DONE]\n\n",
+    ]
+    .concat();
     assert_eq!(run(&stream, false, &[]).0, stream);
 }
 
 #[test]
 fn usage_in_every_chunk_is_sent_once_and_only_if_asked() {
     let usage = |n| format!(r#"{{"prompt_tokens":5,"completion_tokens":{n},"total_tokens":{}}}"#, 5 + n);
-    let stream = [chunk(&content("a"), &usage(1)), chunk(&content("b"), &usage(2)), chunk(&finish("stop"), &usage(3)), "data: [DONE]\n\n".to_owned()].concat();
+    let stream = [
+        chunk(&content("a"), &usage(1)),
+        chunk(&content("b"), &usage(2)),
+        chunk(&finish("stop"), &usage(3)),
+        "data: [DONE]\n\n".to_owned(),
+    ]
+    .concat();
     let bare = [chunk(&content("a"), ""), chunk(&content("b"), ""), chunk(&finish("stop"), "")].concat();
     let (out, result, used) = run(&stream, false, &[]);
     assert_eq!((out, result), (format!("{bare}data: [DONE]\n\n"), Ok(())));
@@ -62,7 +77,8 @@ fn usage_in_every_chunk_is_sent_once_and_only_if_asked() {
 
 #[test]
 fn a_trailing_usage_chunk_reaches_only_who_asked() {
-    let trailing = format!("data: {{{HEAD},\"choices\":[],\"usage\":{{\"prompt_tokens\":5,\"completion_tokens\":1}}}}\n\n");
+    let trailing =
+        format!("data: {{{HEAD},\"choices\":[],\"usage\":{{\"prompt_tokens\":5,\"completion_tokens\":1}}}}\n\n");
     let stream = [&chunk(&content("a"), ""), &chunk(&finish("stop"), ""), &trailing, "data: [DONE]\n\n"].concat();
     assert_eq!(run(&stream, true, &[]).0, stream);
     assert_eq!(run(&stream, false, &[]).0, stream.replace(&trailing, ""));
@@ -82,9 +98,14 @@ fn eos_becomes_stop_and_tools_win() {
 
 #[test]
 fn tool_call_deltas_lose_their_empty_names_and_null_ids() {
-    let stream = [chunk(&tool("\"call_1\"", "f", ""), ""), chunk(&tool("null", "", "{}"), ""), chunk(&finish("tool_calls"), "")].concat();
+    let stream =
+        [chunk(&tool("\"call_1\"", "f", ""), ""), chunk(&tool("null", "", "{}"), ""), chunk(&finish("tool_calls"), "")]
+            .concat();
     let (out, ..) = run(&stream, false, &[]);
-    assert!(out.contains(r#"{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}"#), "{out}");
+    assert!(
+        out.contains(r#"{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}"#),
+        "{out}"
+    );
     assert!(out.contains(r#"{"index":0,"type":"function","function":{"arguments":"{}"}}"#), "{out}");
     let (out, ..) = run(&[chunk(&tool("null", "f", ""), ""), chunk(&finish("stop"), "")].concat(), false, &[]);
     assert!(out.contains(r#""id":"call_flowgate_1""#), "a call needs an id: {out}");
@@ -120,7 +141,11 @@ fn an_endless_event_is_cut_off() {
 }
 
 fn any_event() -> impl Strategy<Value = String> {
-    let usage = prop_oneof![Just(String::new()), Just("null".to_owned()), (0u32..900).prop_map(|n| format!(r#"{{"prompt_tokens":7,"completion_tokens":{n}}}"#))];
+    let usage = prop_oneof![
+        Just(String::new()),
+        Just("null".to_owned()),
+        (0u32..900).prop_map(|n| format!(r#"{{"prompt_tokens":7,"completion_tokens":{n}}}"#))
+    ];
     let choice = prop_oneof![
         "[a-z 字\u{e9}]{0,12}".prop_map(|text| content(&text)),
         Just(content("\\\"tool_calls\\\":\\n\\n[DONE]")),

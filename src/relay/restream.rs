@@ -65,7 +65,8 @@ mod tests {
             "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}});
         let events = events(answer.to_string().as_bytes(), true).unwrap();
         let text = String::from_utf8(events.to_vec()).unwrap();
-        let chunks: Vec<Value> = text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
+        let chunks: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
         assert_eq!(chunks.len(), 3);
         assert_eq!(chunks[0]["choices"][0]["delta"]["tool_calls"][0]["index"], 0);
         assert_eq!(chunks[1]["choices"][0]["finish_reason"], "tool_calls");

@@ -137,7 +137,8 @@ pub fn of_answer(answer: &Object<'_>) -> Usage {
         .and_then(|usage| read(usage.value))
         .or_else(|| read(answer.get("tokens")?.value))
         .or_else(|| read(Object::parse(answer.get("meta")?.value).ok()?.get("tokens")?.value));
-    let images = answer.get("images").and_then(|images| json::elements(images.value)).map_or(0, |images| images.len() as u64);
+    let images =
+        answer.get("images").and_then(|images| json::elements(images.value)).map_or(0, |images| images.len() as u64);
     let is_known = tokens.is_some() || images > 0;
     Usage {
         tokens: tokens.unwrap_or_default(),
@@ -170,7 +171,14 @@ mod tests {
 
     #[test]
     fn lies_are_not_counted() {
-        for text in ["null", "[]", "{}", r#"{"prompt_tokens":-1}"#, r#"{"prompt_tokens":1e99}"#, r#"{"prompt_tokens":99999999999999}"#] {
+        for text in [
+            "null",
+            "[]",
+            "{}",
+            r#"{"prompt_tokens":-1}"#,
+            r#"{"prompt_tokens":1e99}"#,
+            r#"{"prompt_tokens":99999999999999}"#,
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

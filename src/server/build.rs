@@ -27,8 +27,9 @@ impl Built {
     pub(super) fn new(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Self, String> {
         let accounts = settings.accounts.iter().map(account).collect::<Result<_, _>>()?;
         let metrics = metrics.clone();
-        let upstream = Upstream::new(settings.transport.clone(), accounts, move |reason| metrics.upstream_retry(reason))
-            .map_err(|error| format!("upstream.ca_file: {error}"))?;
+        let upstream =
+            Upstream::new(settings.transport.clone(), accounts, move |reason| metrics.upstream_retry(reason))
+                .map_err(|error| format!("upstream.ca_file: {error}"))?;
         Ok(Self { upstream: Arc::new(upstream), accounts: settings.accounts.clone() })
     }
 
@@ -56,7 +57,9 @@ impl Built {
 
 fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {
     let account = Account::new(settings.name.clone(), settings.api_key.clone());
-    account.map(Arc::new).ok_or_else(|| format!("account `{}`: its key has characters that no header can carry", settings.name))
+    account
+        .map(Arc::new)
+        .ok_or_else(|| format!("account `{}`: its key has characters that no header can carry", settings.name))
 }
 
 /// The door of a data plane that listens on `listen`, whatever a newer configuration says: the address

@@ -99,7 +99,9 @@ fn bare(host: &str) -> &str {
 }
 
 fn is_local(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The answer to a preflight, if `request` is one: any method, the headers that were asked for.
@@ -112,7 +114,10 @@ pub(super) fn preflight<B>(request: &Request<B>) -> Option<Response<RelayBody>> 
     let mut response = Response::new(RelayBody::plain(bytes::Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let out = response.headers_mut();
-    out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"));
+    out.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    );
     out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
         out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
@@ -145,7 +150,16 @@ mod tests {
     #[test]
     fn loopback_answers_to_its_own_names() {
         let door = Door::new(true, vec!["Gate.lan".to_owned()], vec![]);
-        for host in ["localhost:4000", "127.0.0.1:4000", "[::1]:4000", "127.9.9.9", "a.localhost", "gate.lan", "host.docker.internal:4000", "LOCALHOST"] {
+        for host in [
+            "localhost:4000",
+            "127.0.0.1:4000",
+            "[::1]:4000",
+            "127.9.9.9",
+            "a.localhost",
+            "gate.lan",
+            "host.docker.internal:4000",
+            "LOCALHOST",
+        ] {
             assert_eq!(check(&door, &[("host", host)]), Ok(()), "{host}");
         }
         for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1"] {
@@ -161,7 +175,15 @@ mod tests {
     fn foreign_pages_stay_outside() {
         let door = Door::new(true, vec![], vec!["https://app.nextchat.dev".to_owned()]);
         let from = |origin| check(&door, &[("host", "localhost"), ("origin", origin)]);
-        for origin in ["http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080", "app://obsidian.md", "vscode-webview://x", "file://", "https://app.nextchat.dev"] {
+        for origin in [
+            "http://localhost:3000",
+            "http://127.0.0.1",
+            "http://[::1]:8080",
+            "app://obsidian.md",
+            "vscode-webview://x",
+            "file://",
+            "https://app.nextchat.dev",
+        ] {
             assert_eq!(from(origin), Ok(()), "{origin}");
         }
         for origin in ["https://evil.example", "null", "http://localhost.evil.example", "https://"] {

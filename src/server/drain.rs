@@ -42,7 +42,15 @@ impl Drain {
     /// Runs a connection; when the drain begins, `wind_down` is called on it once.
     pub(super) fn watch<C: Future>(&self, connection: C, wind_down: fn(Pin<&mut C>)) -> Watched<C> {
         let (begin, cut) = (self.begin.clone().cancelled_owned(), self.cut.clone().cancelled_owned());
-        Watched { connection: Box::pin(connection), drain: self.clone(), begin: Box::pin(begin), cut: Box::pin(cut), wind_down, is_set: false, is_winding_down: false }
+        Watched {
+            connection: Box::pin(connection),
+            drain: self.clone(),
+            begin: Box::pin(begin),
+            cut: Box::pin(cut),
+            wind_down,
+            is_set: false,
+            is_winding_down: false,
+        }
     }
 }
 

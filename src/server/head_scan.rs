@@ -85,8 +85,13 @@ mod tests {
         for size in 1..head.len() {
             assert!(scan(head, size).is_contradictory());
         }
-        assert!(!scan("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nTransfer-Encoding: x\r\n", 7).is_contradictory(), "bodies do not count");
-        assert!(!scan("POST / HTTP/1.1\r\nX-Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 7).is_contradictory());
+        assert!(
+            !scan("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nTransfer-Encoding: x\r\n", 7).is_contradictory(),
+            "bodies do not count"
+        );
+        assert!(
+            !scan("POST / HTTP/1.1\r\nX-Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 7).is_contradictory()
+        );
     }
 
     #[test]

@@ -96,7 +96,10 @@ impl Reloader {
     /// The socket that is bound counts, not the address in the new file.
     fn check_exposure(&self, settings: &Settings) -> Result<(), String> {
         if settings.keys.is_empty() && !self.listen.ip().is_loopback() {
-            return Err(format!("there are no keys, but the gateway listens on {}, which other machines can reach", self.listen));
+            return Err(format!(
+                "there are no keys, but the gateway listens on {}, which other machines can reach",
+                self.listen
+            ));
         }
         Ok(())
     }
@@ -137,7 +140,9 @@ fn warn_of_restarts(old: &Settings, new: &Settings) {
     let limits = (a.header_timeout, a.idle_timeout, a.write_timeout, a.max_connections, a.body_memory, a.drain_timeout)
         != (b.header_timeout, b.idle_timeout, b.write_timeout, b.max_connections, b.body_memory, b.drain_timeout);
     if listens || limits || a.tls.is_some() != b.tls.is_some() || old.log != new.log {
-        warn!("changes to [server] addresses, limits and TLS on or off, to [admin] and to [log] need a restart; the rest is in force");
+        warn!(
+            "changes to [server] addresses, limits and TLS on or off, to [admin] and to [log] need a restart; the rest is in force"
+        );
     }
 }
 
@@ -154,7 +159,9 @@ fn watcher(files: &BTreeSet<PathBuf>, sender: mpsc::Sender<()>) -> Option<notify
             let _full_means_one_is_waiting = sender.try_send(());
         }
     };
-    let mut watcher = notify::recommended_watcher(report).map_err(|error| warn!(%error, "cannot watch files; use SIGHUP to reload")).ok()?;
+    let mut watcher = notify::recommended_watcher(report)
+        .map_err(|error| warn!(%error, "cannot watch files; use SIGHUP to reload"))
+        .ok()?;
     for folder in folders {
         if let Err(error) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
             warn!(%error, folder = %folder.display(), "cannot watch this folder; use SIGHUP to reload");
@@ -174,5 +181,9 @@ fn folder(file: &Path) -> PathBuf {
 fn is_change(event: &notify::Event, names: &BTreeSet<OsString>) -> bool {
     const CONFIG_MAP_LINK: &str = "..data";
     !event.kind.is_access()
-        && event.paths.iter().filter_map(|path| path.file_name()).any(|name| names.contains(name) || name == CONFIG_MAP_LINK)
+        && event
+            .paths
+            .iter()
+            .filter_map(|path| path.file_name())
+            .any(|name| names.contains(name) || name == CONFIG_MAP_LINK)
 }

@@ -187,11 +187,7 @@ fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, drain: Drain) -> Admi
         let metrics = metrics.clone();
         move || metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()))
     };
-    let state = AdminState {
-        metrics,
-        is_ready: Arc::new(move || !drain.has_begun()),
-        refresh: Arc::new(refresh),
-    };
+    let state = AdminState { metrics, is_ready: Arc::new(move || !drain.has_begun()), refresh: Arc::new(refresh) };
     let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
     AdminPlane { router: admin::router(state), door: Arc::new(ArcSwap::from_pointee(door)) }
 }
@@ -199,7 +195,8 @@ fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, drain: Drain) -> Admi
 #[expect(clippy::unused_async, reason = "a listener belongs to the runtime it is made in")]
 async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, StartError> {
     let failed = |error: std::io::Error| StartError::Bind(address, error.to_string(), setting);
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).map_err(failed)?;
+    let socket =
+        socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).map_err(failed)?;
     socket.set_reuse_address(true).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
     socket.bind(&address.into()).map_err(failed)?;

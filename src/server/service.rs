@@ -27,7 +27,11 @@ pub(super) trait Plane: Clone + Send + Sync + 'static {
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
 
     /// Answers one request; `is_contradictory` when its head gave the length of its body twice.
-    fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> impl Future<Output = Response<Self::Body>> + Send;
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        is_contradictory: bool,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// A plane as one connection sees it.

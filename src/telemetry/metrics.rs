@@ -96,23 +96,70 @@ impl Metrics {
         Ok(Self {
             registry: registry.clone(),
             models: RwLock::default(),
-            requests: new.counters("flowgate_requests_total", "Requests answered, by HTTP status (499: the caller left first).", &["route", "model", "code"])?,
-            duration: new.histogram("flowgate_request_duration_seconds", "From a request's head to the last byte of its answer.", &["route", "model"], DURATION_BUCKETS)?,
-            first_token: new.histogram("flowgate_time_to_first_token_seconds", "From a request's head to the first byte of its streamed answer.", &["route", "model"], FIRST_TOKEN_BUCKETS)?,
-            per_token: new.histogram("flowgate_time_per_output_token_seconds", "Time between output tokens of a streamed answer, first token excluded.", &["model"], PER_TOKEN_BUCKETS)?,
-            tokens: new.counters("flowgate_tokens_total", "Tokens the upstream reported; cached is part of input, reasoning part of output.", &["key", "model", "type"])?,
+            requests: new.counters(
+                "flowgate_requests_total",
+                "Requests answered, by HTTP status (499: the caller left first).",
+                &["route", "model", "code"],
+            )?,
+            duration: new.histogram(
+                "flowgate_request_duration_seconds",
+                "From a request's head to the last byte of its answer.",
+                &["route", "model"],
+                DURATION_BUCKETS,
+            )?,
+            first_token: new.histogram(
+                "flowgate_time_to_first_token_seconds",
+                "From a request's head to the first byte of its streamed answer.",
+                &["route", "model"],
+                FIRST_TOKEN_BUCKETS,
+            )?,
+            per_token: new.histogram(
+                "flowgate_time_per_output_token_seconds",
+                "Time between output tokens of a streamed answer, first token excluded.",
+                &["model"],
+                PER_TOKEN_BUCKETS,
+            )?,
+            tokens: new.counters(
+                "flowgate_tokens_total",
+                "Tokens the upstream reported; cached is part of input, reasoning part of output.",
+                &["key", "model", "type"],
+            )?,
             usage: new.counters("flowgate_usage_total", "Requests by how their usage is known.", &["certainty"])?,
             in_flight: new.gauges("flowgate_requests_in_flight", "Requests being served now.", &["route"])?,
-            upstream_errors: new.counters("flowgate_upstream_errors_total", "Failures of the upstream, by cause.", &["cause"])?,
-            upstream_retries: new.counters("flowgate_upstream_retries_total", "Second and later tries of a request before its first byte, by reason.", &["reason"])?,
-            client_retries: new.counter("flowgate_client_retries_total", "Requests that an SDK marked as its own retry (x-stainless-retry-count above 0).")?,
-            refused: new.counters("flowgate_refused_total", "Requests refused before any upstream call, by reason.", &["reason"])?,
+            upstream_errors: new.counters(
+                "flowgate_upstream_errors_total",
+                "Failures of the upstream, by cause.",
+                &["cause"],
+            )?,
+            upstream_retries: new.counters(
+                "flowgate_upstream_retries_total",
+                "Second and later tries of a request before its first byte, by reason.",
+                &["reason"],
+            )?,
+            client_retries: new.counter(
+                "flowgate_client_retries_total",
+                "Requests that an SDK marked as its own retry (x-stainless-retry-count above 0).",
+            )?,
+            refused: new.counters(
+                "flowgate_refused_total",
+                "Requests refused before any upstream call, by reason.",
+                &["reason"],
+            )?,
             reloads: new.counters("flowgate_config_reloads_total", "Configuration reloads, by result.", &["result"])?,
-            reload_ok: new.gauge("flowgate_config_last_reload_successful", "1 if the configuration file is in force as it stands, 0 if it was refused.")?,
-            reload_time: new.float_gauge("flowgate_config_last_reload_success_timestamp_seconds", "When the configuration in force was loaded.")?,
+            reload_ok: new.gauge(
+                "flowgate_config_last_reload_successful",
+                "1 if the configuration file is in force as it stands, 0 if it was refused.",
+            )?,
+            reload_time: new.float_gauge(
+                "flowgate_config_last_reload_success_timestamp_seconds",
+                "When the configuration in force was loaded.",
+            )?,
             connections: new.gauge("flowgate_connections", "Client connections open on the data plane.")?,
             held_bytes: new.gauge("flowgate_request_body_bytes", "Bytes of request bodies held in memory.")?,
-            breaker_open: new.gauge("flowgate_upstream_breaker_open", "1 while the upstream is not called because it kept failing.")?,
+            breaker_open: new.gauge(
+                "flowgate_upstream_breaker_open",
+                "1 while the upstream is not called because it kept failing.",
+            )?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
         })
     }
@@ -241,9 +288,29 @@ impl Metrics {
 /// Every value of the label `cause`: `connect`, `tls`, the four limits, how a stream can break, and
 /// what a refusal can mean.
 pub const UPSTREAM_CAUSES: &[&str] = &[
-    "connect", "connect_timeout", "tls", "first_byte_timeout", "idle_timeout", "total_timeout", "closed", "protocol",
-    "redirect", "bad_answer", "stream_broken", "stream_error", "breaker", "key_invalid", "balance", "identity",
-    "forbidden", "rate_limit", "busy", "timeout", "server", "model", "request",
+    "connect",
+    "connect_timeout",
+    "tls",
+    "first_byte_timeout",
+    "idle_timeout",
+    "total_timeout",
+    "closed",
+    "protocol",
+    "redirect",
+    "bad_answer",
+    "stream_broken",
+    "stream_error",
+    "breaker",
+    "key_invalid",
+    "balance",
+    "identity",
+    "forbidden",
+    "rate_limit",
+    "busy",
+    "timeout",
+    "server",
+    "model",
+    "request",
 ];
 
 fn status_text(status: u16, buffer: &mut [u8; 3]) -> &str {

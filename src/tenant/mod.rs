@@ -46,7 +46,9 @@ pub enum TenantError {
     #[error("You didn't provide an API key. Send one in an Authorization header: `Authorization: Bearer YOUR_KEY`.")]
     Missing,
     /// A credential that opens nothing.
-    #[error("Incorrect API key provided. Ask the operator of this gateway for a key of your own; a SiliconFlow key does not work here.")]
+    #[error(
+        "Incorrect API key provided. Ask the operator of this gateway for a key of your own; a SiliconFlow key does not work here."
+    )]
     Unknown,
 }
 

@@ -175,7 +175,12 @@ impl Upstream {
         result
     }
 
-    fn request(&self, call: &Call<'_>, body: RequestBody, lease: &KeyLease) -> Result<Request<RequestBody>, UpstreamError> {
+    fn request(
+        &self,
+        call: &Call<'_>,
+        body: RequestBody,
+        lease: &KeyLease,
+    ) -> Result<Request<RequestBody>, UpstreamError> {
         let mut request = Request::new(body);
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = self.base_url().join(call.path)?;

@@ -19,10 +19,14 @@ pub enum UpstreamError {
     #[error("The TLS handshake with the upstream failed ({0}). A proxy in between may need `upstream.ca_file`.")]
     Tls(String),
     /// The request was sent, no head of an answer came.
-    #[error("SiliconFlow sent no answer within {0:?} (upstream.first_byte_timeout). Long answers need `\"stream\": true`.")]
+    #[error(
+        "SiliconFlow sent no answer within {0:?} (upstream.first_byte_timeout). Long answers need `\"stream\": true`."
+    )]
     FirstByteTimeout(Duration),
     /// The request was sent, the connection ended before a head came. Never sent again.
-    #[error("SiliconFlow closed the connection before it answered; the request may have been run and was not repeated.")]
+    #[error(
+        "SiliconFlow closed the connection before it answered; the request may have been run and was not repeated."
+    )]
     Closed,
     /// What came is not HTTP.
     #[error("The upstream's answer is not valid HTTP ({0}).")]
@@ -34,7 +38,9 @@ pub enum UpstreamError {
     #[error("The model `{0}` kept answering that it is overloaded and is left alone for {seconds} s. Retry later or use another model.", seconds = .1.as_secs() + 1)]
     ModelBusy(String, Duration),
     /// The upstream refused every key a moment ago.
-    #[error("SiliconFlow refused the gateway's own API key a moment ago. The operator has to check the key of the account (`flowgate doctor`).")]
+    #[error(
+        "SiliconFlow refused the gateway's own API key a moment ago. The operator has to check the key of the account (`flowgate doctor`)."
+    )]
     KeysResting,
     /// The caller's upload failed on the way.
     #[error(transparent)]

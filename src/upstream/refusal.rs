@@ -139,7 +139,13 @@ fn cause(status: u16, code: Option<i64>, text: &str) -> Cause {
         401 => Cause::KeyInvalid,
         402 => Cause::Balance,
         403 => forbidden(code, text),
-        404 => if code == Some(20012) { Cause::ModelUnknown } else { Cause::NotFound },
+        404 => {
+            if code == Some(20012) {
+                Cause::ModelUnknown
+            } else {
+                Cause::NotFound
+            }
+        }
         410 => Cause::Gone,
         413 => Cause::TooLarge,
         429 => Cause::RateLimit(metric(text)),
@@ -219,28 +225,76 @@ mod tests {
     fn reads_every_known_refusal() {
         let limited = r#"{"code":50602,"message":"Request was rejected due to rate limiting. Details: TPM limit reached.","data":null}"#;
         for (status, body, expected) in [
-            (400, r#"{"code":20012,"message":"Model does not exist. Please check it carefully.","data":null}"#, Cause::ModelUnknown),
+            (
+                400,
+                r#"{"code":20012,"message":"Model does not exist. Please check it carefully.","data":null}"#,
+                Cause::ModelUnknown,
+            ),
             (400, r#"{"code":20015,"message":"The parameter is invalid. Please check again."}"#, Cause::Parameter),
-            (400, r#"{"code":20015,"message":"Value error, current model does not support parameter `enable_thinking`."}"#, Cause::ThinkingUnsupported),
-            (400, r#"{"code":20015,"message":"thinking_budget: Must be less than or equal to 32768"}"#, Cause::Parameter),
-            (400, r#"{"code":20015,"message":"number of input tokens (99000) has exceeded max_prompt_tokens (98304) limit."}"#, Cause::ContextTooLong),
-            (400, r#"{"code":20015,"message":"length of prompt_tokens (68957) must be less than max_seq_len (65536).","data":null}"#, Cause::ContextTooLong),
-            (400, r#"{"code":20024,"message":"Json mode is not supported for this model.","data":null}"#, Cause::JsonUnsupported),
+            (
+                400,
+                r#"{"code":20015,"message":"Value error, current model does not support parameter `enable_thinking`."}"#,
+                Cause::ThinkingUnsupported,
+            ),
+            (
+                400,
+                r#"{"code":20015,"message":"thinking_budget: Must be less than or equal to 32768"}"#,
+                Cause::Parameter,
+            ),
+            (
+                400,
+                r#"{"code":20015,"message":"number of input tokens (99000) has exceeded max_prompt_tokens (98304) limit."}"#,
+                Cause::ContextTooLong,
+            ),
+            (
+                400,
+                r#"{"code":20015,"message":"length of prompt_tokens (68957) must be less than max_seq_len (65536).","data":null}"#,
+                Cause::ContextTooLong,
+            ),
+            (
+                400,
+                r#"{"code":20024,"message":"Json mode is not supported for this model.","data":null}"#,
+                Cause::JsonUnsupported,
+            ),
             (401, r#""Invalid token""#, Cause::KeyInvalid),
             (401, r#"{"code":20012,"message":"Api key is invalid"}"#, Cause::KeyInvalid),
             (402, r#""No enough balance""#, Cause::Balance),
-            (403, r#"{"code":30001,"message":"Sorry, your account balance is insufficient","data":null}"#, Cause::Balance),
+            (
+                403,
+                r#"{"code":30001,"message":"Sorry, your account balance is insufficient","data":null}"#,
+                Cause::Balance,
+            ),
             (403, r#"{"code":30003,"message":"Model disabled."}"#, Cause::ModelDisabled),
-            (403, r#""RPM limit exceeded. Please complete identity verification to lift the restriction.""#, Cause::Identity),
+            (
+                403,
+                r#""RPM limit exceeded. Please complete identity verification to lift the restriction.""#,
+                Cause::Identity,
+            ),
             (403, r#""Forbidden""#, Cause::Forbidden),
             (404, "404 page not found", Cause::NotFound),
             (410, "", Cause::Gone),
             (429, limited, Cause::RateLimit(Metric::Minute("TPM"))),
-            (429, r#"{"message":"Request was rejected due to rate limiting. If you want more, please contact contact@siliconflow.cn. Details:RPM limit reached.","data":null}"#, Cause::RateLimit(Metric::Minute("RPM"))),
+            (
+                429,
+                r#"{"message":"Request was rejected due to rate limiting. If you want more, please contact contact@siliconflow.cn. Details:RPM limit reached.","data":null}"#,
+                Cause::RateLimit(Metric::Minute("RPM")),
+            ),
             (429, r#"{"code":50604,"message":"... IPM limit reached."}"#, Cause::RateLimit(Metric::Minute("IPM"))),
-            (429, r#"{"message":"Details: RPD limit reached. Could only send 100 requests per day without real name verification."}"#, Cause::RateLimit(Metric::Day("RPD"))),
-            (503, r#"{"code":50505,"message":"Model service overloaded. Please try again later.","data":null}"#, Cause::Busy),
-            (503, r#"{"code":50603,"message":"System is really busy. Please try again later.","data":null}"#, Cause::Busy),
+            (
+                429,
+                r#"{"message":"Details: RPD limit reached. Could only send 100 requests per day without real name verification."}"#,
+                Cause::RateLimit(Metric::Day("RPD")),
+            ),
+            (
+                503,
+                r#"{"code":50505,"message":"Model service overloaded. Please try again later.","data":null}"#,
+                Cause::Busy,
+            ),
+            (
+                503,
+                r#"{"code":50603,"message":"System is really busy. Please try again later.","data":null}"#,
+                Cause::Busy,
+            ),
             (504, r#""upstream timeout""#, Cause::Timeout),
             (500, "<html>oops</html>", Cause::Server),
         ] {

@@ -53,11 +53,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     /// The China site (siliconflow-api.md, section 1).
     pub fn siliconflow() -> Self {
-        Self {
-            scheme: Scheme::HTTPS,
-            authority: Authority::from_static("api.siliconflow.cn"),
-            path: "/v1".to_owned(),
-        }
+        Self { scheme: Scheme::HTTPS, authority: Authority::from_static("api.siliconflow.cn"), path: "/v1".to_owned() }
     }
 
     /// Parses an `http` or `https` URL without query.

@@ -110,12 +110,7 @@ impl<'a> Object<'a> {
 impl<'a> Member<'a> {
     fn new(whole: &str, key: &'a RawValue, value: &'a RawValue) -> Self {
         let name = string(key.get()).unwrap_or(Cow::Borrowed(key.get()));
-        Self {
-            key: name,
-            key_span: span(whole, key.get()),
-            value: value.get(),
-            span: span(whole, value.get()),
-        }
+        Self { key: name, key_span: span(whole, key.get()), value: value.get(), span: span(whole, value.get()) }
     }
 }
 

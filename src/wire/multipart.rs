@@ -197,7 +197,10 @@ mod tests {
     #[test]
     fn a_long_value_is_judged_alike_in_any_split() {
         for length in [MAX_VALUE - 1, MAX_VALUE, MAX_VALUE + 1] {
-            let form = format!("--b0\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{}\r\n--b0--", "m".repeat(length));
+            let form = format!(
+                "--b0\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n{}\r\n--b0--",
+                "m".repeat(length)
+            );
             let whole = run(&[form.as_bytes()], None);
             for size in [1, 7, 1000] {
                 let pieces: Vec<&[u8]> = form.as_bytes().chunks(size).collect();

@@ -38,19 +38,21 @@ fn rate_sentence(metric: Metric, model: &str) -> String {
     match metric {
         Metric::Minute(name) => format!("The account's {name} limit for {model} is used up for this minute."),
         Metric::Hour(name) => format!("The account's {name} limit for {model} is used up for this hour."),
-        Metric::Day(name) => format!("The account's {name} limit for {model} is used up for today (days turn at midnight in China)."),
+        Metric::Day(name) => {
+            format!("The account's {name} limit for {model} is used up for today (days turn at midnight in China).")
+        }
         Metric::Unknown => format!("A rate limit of the account for {model} is used up."),
     }
 }
 
 /// The wording by which agents recognise that they have to shorten their prompt.
 fn context_sentence(text: &str) -> String {
-    let numbers: Vec<u64> = text
-        .split(|letter: char| !letter.is_ascii_digit())
-        .filter_map(|digits| digits.parse().ok())
-        .collect();
+    let numbers: Vec<u64> =
+        text.split(|letter: char| !letter.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
     match numbers[..] {
-        [used, limit, ..] => format!("This model's maximum context length is {limit} tokens. However, your messages resulted in {used} tokens. Please reduce the length of the messages."),
+        [used, limit, ..] => format!(
+            "This model's maximum context length is {limit} tokens. However, your messages resulted in {used} tokens. Please reduce the length of the messages."
+        ),
         _ => "This model's maximum context length is exceeded. Please reduce the length of the messages.".to_owned(),
     }
 }

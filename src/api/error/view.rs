@@ -147,7 +147,9 @@ fn upstream_view(error: &UpstreamError) -> View {
         UpstreamError::ModelBusy(_, wait) => overloaded(label, *wait),
         UpstreamError::KeysResting => server(502, "upstream_key_invalid", label).never(),
         UpstreamError::Body(BodyFailure::TooLarge(_)) => caller(413, Some("request_too_large"), "too_large").never(),
-        UpstreamError::Body(BodyFailure::Model(_)) => caller(404, Some("model_not_found"), "no_model").about(Some("model")),
+        UpstreamError::Body(BodyFailure::Model(_)) => {
+            caller(404, Some("model_not_found"), "no_model").about(Some("model"))
+        }
         UpstreamError::Body(BodyFailure::Caller(_)) => caller(400, None, "broken_body"),
         UpstreamError::Url(_) => caller(400, None, "malformed").never(),
     }
@@ -174,7 +176,9 @@ fn cause_view(refusal: &Refusal) -> View {
         Cause::ModelUnknown => caller(404, Some("model_not_found"), "model").about(Some("model")),
         Cause::ModelDisabled => caller(404, Some("model_not_found"), "model").about(Some("model")),
         Cause::ContextTooLong => caller(400, Some("context_length_exceeded"), "request").about(Some("messages")),
-        Cause::ThinkingUnsupported => caller(400, Some("unsupported_parameter"), "request").about(Some("enable_thinking")),
+        Cause::ThinkingUnsupported => {
+            caller(400, Some("unsupported_parameter"), "request").about(Some("enable_thinking"))
+        }
         Cause::JsonUnsupported => caller(400, Some("unsupported_parameter"), "request").about(Some("response_format")),
         Cause::Parameter | Cause::Caller => caller(client_status(refusal.status), None, "request"),
         Cause::KeyInvalid => server(502, "upstream_key_invalid", "key_invalid").never(),

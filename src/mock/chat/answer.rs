@@ -33,10 +33,7 @@ pub(super) fn compose(request: &ChatRequest<'_>, call: &Call, index: u64) -> Ans
     let asked = request.asked();
     let seed = seed::mix(call.seed().wrapping_add(index), &asked);
     let calls = tools::choose(request, &asked, seed);
-    let mut answer = Answer {
-        finish: request.model.natural_end(),
-        ..Answer::default()
-    };
+    let mut answer = Answer { finish: request.model.natural_end(), ..Answer::default() };
     if request.thinks {
         answer.reasoning = prose::reasoning(&asked);
     }
@@ -61,20 +58,13 @@ fn content(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String {
 
 fn finish_of_calls(request: &ChatRequest<'_>) -> &'static str {
     let forced = matches!(request.choice, Choice::Any | Choice::Named(_));
-    if forced && request.model.forced_call_says_stop() {
-        "stop"
-    } else {
-        "tool_calls"
-    }
+    if forced && request.model.forced_call_says_stop() { "stop" } else { "tool_calls" }
 }
 
 /// Cuts at stop sequences and at `max_tokens`, which the reasoning eats from or not, by model.
 fn fit(answer: &mut Answer, request: &ChatRequest<'_>) {
-    let first = request
-        .stop
-        .iter()
-        .filter(|stop| !stop.is_empty())
-        .filter_map(|stop| Some((answer.content.find(stop)?, stop)));
+    let first =
+        request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| Some((answer.content.find(stop)?, stop)));
     if let Some((place, stop)) = first.min_by_key(|(place, _)| *place) {
         answer.stopped_by = Some((*stop).to_owned());
         answer.content.truncate(place);

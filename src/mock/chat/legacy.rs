@@ -14,10 +14,7 @@ use serde_json::{Value, json};
 
 /// The handler.
 pub(in crate::mock) async fn completions(Extension(call): Caller) -> Result<Response, Refusal> {
-    let Some(prompt) = call.json["prompt"]
-        .as_str()
-        .filter(|prompt| !prompt.is_empty())
-    else {
+    let Some(prompt) = call.json["prompt"].as_str().filter(|prompt| !prompt.is_empty()) else {
         return Err(Refusal::parameter("Field required: prompt"));
     };
     let chat = as_chat(&call.json, prompt);
@@ -47,8 +44,7 @@ fn envelope(call: &Call, choices: Value) -> Value {
 }
 
 fn text_document(call: &Call, answers: &[Answer]) -> Value {
-    let choice =
-        |(index, answer): (usize, &Answer)| choice(index, &answer.content, Some(answer.finish));
+    let choice = |(index, answer): (usize, &Answer)| choice(index, &answer.content, Some(answer.finish));
     envelope(call, answers.iter().enumerate().map(choice).collect())
 }
 

@@ -34,18 +34,12 @@ fn as_chat(json: &Value) -> Result<Value, Refusal> {
         Some("enabled") => json!(true),
         Some("disabled") => json!(false),
         Some(_) => {
-            return Err(Refusal::parameter(
-                "thinking type should be enabled or disabled",
-            ));
+            return Err(Refusal::parameter("thinking type should be enabled or disabled"));
         }
     };
     let system = Some(&json["system"]).filter(|system| !system.is_null());
     let system = system.map(|system| json!({"role": "system", "content": parts(system)}));
-    let messages = json["messages"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .flat_map(message);
+    let messages = json["messages"].as_array().into_iter().flatten().flat_map(message);
     Ok(json!({
         "model": json["model"], "stream": json["stream"], "max_tokens": json["max_tokens"],
         "temperature": json["temperature"], "top_p": json["top_p"], "stop": json["stop_sequences"],
@@ -57,12 +51,11 @@ fn as_chat(json: &Value) -> Result<Value, Refusal> {
 
 fn tools(tools: &Value) -> Value {
     let function = |tool: &Value| {
-        let function = json!({"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]});
+        let function =
+            json!({"name": tool["name"], "description": tool["description"], "parameters": tool["input_schema"]});
         json!({"type": "function", "function": function})
     };
-    tools
-        .as_array()
-        .map_or(Value::Null, |tools| tools.iter().map(function).collect())
+    tools.as_array().map_or(Value::Null, |tools| tools.iter().map(function).collect())
 }
 
 fn tool_choice(choice: &Value) -> Value {
@@ -78,10 +71,7 @@ fn tool_choice(choice: &Value) -> Value {
 fn message(message: &Value) -> Vec<Value> {
     let content = &message["content"];
     let blocks = content.as_array().map(Vec::as_slice).unwrap_or_default();
-    let results = blocks
-        .iter()
-        .filter(|block| block["type"] == "tool_result")
-        .map(tool_result);
+    let results = blocks.iter().filter(|block| block["type"] == "tool_result").map(tool_result);
     let mut messages: Vec<Value> = results.collect();
     let said = parts(content);
     if messages.is_empty() || said.as_array().is_some_and(|parts| !parts.is_empty()) {
@@ -102,10 +92,7 @@ fn parts(content: &Value) -> Value {
         Some("tool_use") => Some(json!({"type": "text", "text": block["input"].to_string()})),
         _ => None,
     };
-    content.as_array().map_or_else(
-        || content.clone(),
-        |blocks| blocks.iter().filter_map(part).collect(),
-    )
+    content.as_array().map_or_else(|| content.clone(), |blocks| blocks.iter().filter_map(part).collect())
 }
 
 fn head(call: &Call, content: Value) -> Value {
@@ -133,7 +120,9 @@ fn blocks(answer: &Answer) -> Value {
     }
     for call in &answer.calls {
         let input: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-        blocks.push(json!({"type": "tool_use", "id": format!("toolu_{}", call.serial), "name": call.name, "input": input}));
+        blocks.push(
+            json!({"type": "tool_use", "id": format!("toolu_{}", call.serial), "name": call.name, "input": input}),
+        );
     }
     blocks.into()
 }
@@ -142,21 +131,14 @@ fn blocks(answer: &Answer) -> Value {
 fn frames(call: &Call, answer: &Answer, spent: &Spent) -> Vec<Frame> {
     let mut start = head(call, json!([]));
     start["usage"] = json!({"input_tokens": spent.prompt});
-    let mut writer = Writer {
-        so_far: spent.nothing_yet(),
-        frames: Vec::new(),
-    };
+    let mut writer = Writer { so_far: spent.nothing_yet(), frames: Vec::new() };
     writer.event("message_start", json!({"message": start}), 0);
     for (index, block) in blocks(answer).as_array().into_iter().flatten().enumerate() {
         writer.block(index, block);
     }
     writer.so_far = *spent;
     let end = json!({"stop_reason": stop_reason(answer), "stop_sequence": answer.stopped_by});
-    writer.event(
-        "message_delta",
-        json!({"delta": end, "usage": {"output_tokens": spent.completion}}),
-        0,
-    );
+    writer.event("message_delta", json!({"delta": end, "usage": {"output_tokens": spent.completion}}), 0);
     writer.event("message_stop", json!({}), 0);
     writer.frames.push(Frame::plain("data: [DONE]\n\n"));
     writer.frames
@@ -171,44 +153,24 @@ impl Writer {
     fn event(&mut self, name: &str, mut data: Value, tokens: u64) {
         data["type"] = json!(name);
         self.so_far.completion += tokens;
-        self.frames.push(
-            Frame::plain(format!("event: {name}\ndata: {data}\n\n")).billed(self.so_far.bill()),
-        );
+        self.frames.push(Frame::plain(format!("event: {name}\ndata: {data}\n\n")).billed(self.so_far.bill()));
     }
 
     fn block(&mut self, index: usize, block: &Value) {
         let (empty, field, kind, text) = match block["type"].as_str() {
-            Some("thinking") => (
-                json!({"type": "thinking", "thinking": ""}),
-                "thinking",
-                "thinking_delta",
-                &block["thinking"],
-            ),
+            Some("thinking") => {
+                (json!({"type": "thinking", "thinking": ""}), "thinking", "thinking_delta", &block["thinking"])
+            }
             Some("tool_use") => {
                 let empty = json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}});
                 (empty, "partial_json", "input_json_delta", &block["input"])
             }
-            _ => (
-                json!({"type": "text", "text": ""}),
-                "text",
-                "text_delta",
-                &block["text"],
-            ),
+            _ => (json!({"type": "text", "text": ""}), "text", "text_delta", &block["text"]),
         };
-        let text = text
-            .as_str()
-            .map_or_else(|| text.to_string(), str::to_owned);
-        self.event(
-            "content_block_start",
-            json!({"index": index, "content_block": empty}),
-            0,
-        );
+        let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+        self.event("content_block_start", json!({"index": index, "content_block": empty}), 0);
         for piece in spoken(&text) {
-            self.event(
-                "content_block_delta",
-                json!({"index": index, "delta": {"type": kind, field: piece}}),
-                1,
-            );
+            self.event("content_block_delta", json!({"index": index, "delta": {"type": kind, field: piece}}), 1);
         }
         self.event("content_block_stop", json!({"index": index}), 0);
     }

@@ -36,32 +36,17 @@ pub(super) async fn completions(Extension(call): Caller) -> Result<Response, Ref
         let frames = stream::frames(&call, &request, &answers, &spent);
         return Ok(play::events(&call, frames, ticket).await);
     }
-    finish(
-        &call,
-        &plain::document(&call, &request, &answers, &spent),
-        ticket,
-        &spent,
-    )
-    .await
+    finish(&call, &plain::document(&call, &request, &answers, &spent), ticket, &spent).await
 }
 
 /// Checks, admits and thinks up the answers (one per `n`).
-fn prepare<'a>(
-    call: &'a Call,
-    json: &'a Value,
-) -> Result<(ChatRequest<'a>, Vec<Answer>, Spent, Ticket), Refusal> {
+fn prepare<'a>(call: &'a Call, json: &'a Value) -> Result<(ChatRequest<'a>, Vec<Answer>, Spent, Ticket), Refusal> {
     let model = call.model(Kind::talks)?;
     let request = ChatRequest::read(model, json).or_else(|refusal| call.count_failed(refusal))?;
-    let ticket = call.admit(Ask {
-        tokens: request.most_tokens(),
-        images: 0,
-    })?;
-    let answers: Vec<Answer> = (0..request.n)
-        .map(|index| compose(&request, call, index))
-        .collect();
+    let ticket = call.admit(Ask { tokens: request.most_tokens(), images: 0 })?;
+    let answers: Vec<Answer> = (0..request.n).map(|index| compose(&request, call, index)).collect();
     let cached = if request.model.reports_cache() {
-        call.emulator
-            .cached_tokens(request.fingerprint(call.model_id()), request.prompt_tokens)
+        call.emulator.cached_tokens(request.fingerprint(call.model_id()), request.prompt_tokens)
     } else {
         0
     };
@@ -70,12 +55,7 @@ fn prepare<'a>(
 }
 
 /// Sends one whole document after the time it takes.
-async fn finish(
-    call: &Call,
-    document: &Value,
-    mut ticket: Ticket,
-    spent: &Spent,
-) -> Result<Response, Refusal> {
+async fn finish(call: &Call, document: &Value, mut ticket: Ticket, spent: &Spent) -> Result<Response, Refusal> {
     call.take_time(spent.completion).await;
     ticket.bill = spent.bill();
     Ok(play::document(call, document, ticket))

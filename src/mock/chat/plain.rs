@@ -8,17 +8,8 @@ use crate::mock::clock::unix_seconds;
 use serde_json::{Value, json};
 
 /// The whole answer (API reference section 2, "Response").
-pub(super) fn document(
-    call: &Call,
-    request: &ChatRequest<'_>,
-    answers: &[Answer],
-    spent: &Spent,
-) -> Value {
-    let choices: Vec<Value> = answers
-        .iter()
-        .enumerate()
-        .map(|(index, answer)| choice(index, answer))
-        .collect();
+pub(super) fn document(call: &Call, request: &ChatRequest<'_>, answers: &[Answer], spent: &Spent) -> Value {
+    let choices: Vec<Value> = answers.iter().enumerate().map(|(index, answer)| choice(index, answer)).collect();
     let mut document = json!({
         "id": call.emulator.fresh_id(32),
         "object": "chat.completion",

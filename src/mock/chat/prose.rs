@@ -27,13 +27,8 @@ pub(super) fn reply(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String
     if let Some(text) = filled_middle(request) {
         return text;
     }
-    let results: Vec<String> = request
-        .messages
-        .iter()
-        .rev()
-        .take_while(|message| message["role"] == "tool")
-        .map(text_of)
-        .collect();
+    let results: Vec<String> =
+        request.messages.iter().rev().take_while(|message| message["role"] == "tool").map(text_of).collect();
     if !results.is_empty() {
         let results: Vec<&str> = results.iter().rev().map(|text| short(text, 300)).collect();
         return format!("According to the tool: {}", results.join("; "));
@@ -44,20 +39,11 @@ pub(super) fn reply(request: &ChatRequest<'_>, asked: &str, seed: u64) -> String
 fn reflected(asked: &str, seed: u64) -> String {
     let mut numbers = Numbers::from(seed);
     let quote = short(asked, 160);
-    if asked
-        .chars()
-        .any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
-    {
-        let ending = ENDINGS_CHINESE
-            .get(numbers.below(ENDINGS_CHINESE.len()))
-            .copied()
-            .unwrap_or_default();
+    if asked.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter)) {
+        let ending = ENDINGS_CHINESE.get(numbers.below(ENDINGS_CHINESE.len())).copied().unwrap_or_default();
         return format!("您说的是:“{quote}”。{ending}");
     }
-    let ending = ENDINGS
-        .get(numbers.below(ENDINGS.len()))
-        .copied()
-        .unwrap_or_default();
+    let ending = ENDINGS.get(numbers.below(ENDINGS.len())).copied().unwrap_or_default();
     format!("You said: \"{quote}\". {ending}")
 }
 
@@ -66,10 +52,7 @@ pub(super) fn reasoning(asked: &str) -> String {
     if let Some(count) = directive(asked, "think").and_then(|text| text.parse().ok()) {
         return exactly(count, 1);
     }
-    format!(
-        "The user writes \"{}\". A short answer will do.",
-        short(asked, 60)
-    )
+    format!("The user writes \"{}\". A short answer will do.", short(asked, 60))
 }
 
 /// FIM (`prefix` and `suffix`) and prefix continuation.
@@ -84,18 +67,9 @@ fn filled_middle(request: &ChatRequest<'_>) -> Option<String> {
 
 /// Text of exactly `count` tokens.
 fn exactly(count: u64, seed: u64) -> String {
-    const WORDS: [&str; 8] = [
-        "one ", "two ", "red ", "sun ", "ice ", "fox ", "map ", "key ",
-    ];
+    const WORDS: [&str; 8] = ["one ", "two ", "red ", "sun ", "ice ", "fox ", "map ", "key "];
     let mut numbers = Numbers::from(seed);
-    (0..count)
-        .map(|_| {
-            WORDS
-                .get(numbers.below(WORDS.len()))
-                .copied()
-                .unwrap_or("any ")
-        })
-        .collect()
+    (0..count).map(|_| WORDS.get(numbers.below(WORDS.len())).copied().unwrap_or("any ")).collect()
 }
 
 fn directive<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
@@ -105,10 +79,7 @@ fn directive<'a>(asked: &'a str, name: &str) -> Option<&'a str> {
 
 /// At most `most` characters of the text.
 pub(super) fn short(text: &str, most: usize) -> &str {
-    text.char_indices()
-        .nth(most)
-        .map_or(text, |(end, _)| text.get(..end).unwrap_or(text))
-        .trim()
+    text.char_indices().nth(most).map_or(text, |(end, _)| text.get(..end).unwrap_or(text)).trim()
 }
 
 /// The pieces a stream sends the text in: one token each.

@@ -1,9 +1,7 @@
 //! A chat request, read and checked as SiliconFlow would: unknown fields are ignored (PRISM), a null stands for an
 //! absent field, and what is refused is refused with the texts of API reference section 15 (others are ours).
 
-use super::checks::{
-    check_history, check_numbers, choice_of, format_of, messages_of, stop_of, thinking_of, tools_of,
-};
+use super::checks::{check_history, check_numbers, choice_of, format_of, messages_of, stop_of, thinking_of, tools_of};
 use super::prompt::{prompt_tokens, text_of};
 use crate::mock::catalogue::Model;
 use crate::mock::refusal::Refusal;
@@ -76,8 +74,7 @@ impl<'a> ChatRequest<'a> {
 
     /// Input and the most output, for a quota that charges before.
     pub(super) fn most_tokens(&self) -> u64 {
-        self.prompt_tokens
-            .saturating_add(self.max_tokens.unwrap_or(USUAL_OUTPUT_TOKENS))
+        self.prompt_tokens.saturating_add(self.max_tokens.unwrap_or(USUAL_OUTPUT_TOKENS))
     }
 
     /// Stands for the prompt in the cache.
@@ -87,11 +84,6 @@ impl<'a> ChatRequest<'a> {
 
     /// The text of the last user message.
     pub(super) fn asked(&self) -> String {
-        self.messages
-            .iter()
-            .rev()
-            .find(|message| message["role"] == "user")
-            .map(text_of)
-            .unwrap_or_default()
+        self.messages.iter().rev().find(|message| message["role"] == "user").map(text_of).unwrap_or_default()
     }
 }

@@ -27,10 +27,7 @@ impl Walker<'_> {
         if depth > 4 * DEEP {
             return Value::Null;
         }
-        if let Some(target) = schema["$ref"]
-            .as_str()
-            .and_then(|path| self.root.pointer(path.trim_start_matches('#')))
-        {
+        if let Some(target) = schema["$ref"].as_str().and_then(|path| self.root.pointer(path.trim_start_matches('#'))) {
             return self.value(target, name, depth + 1);
         }
         if let Some(constant) = schema.get("const") {
@@ -39,10 +36,7 @@ impl Walker<'_> {
         if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
             return first.clone();
         }
-        match ["anyOf", "oneOf", "allOf"]
-            .iter()
-            .find_map(|word| schema[*word].as_array())
-        {
+        match ["anyOf", "oneOf", "allOf"].iter().find_map(|word| schema[*word].as_array()) {
             Some(options) => self.option(options, name, depth),
             None => self.typed(schema, name, depth),
         }
@@ -54,10 +48,7 @@ impl Walker<'_> {
         if depth > DEEP && options.iter().any(|option| is_null(&option)) {
             return Value::Null;
         }
-        let option = options
-            .iter()
-            .find(|option| !is_null(option))
-            .or_else(|| options.first());
+        let option = options.iter().find(|option| !is_null(option)).or_else(|| options.first());
         option.map_or(Value::Null, |option| self.value(option, name, depth + 1))
     }
 
@@ -74,37 +65,21 @@ impl Walker<'_> {
     }
 
     fn object(&self, schema: &Value, depth: usize) -> Value {
-        let required = |name: &String| {
-            schema["required"]
-                .as_array()
-                .is_some_and(|all| all.iter().any(|own| own == name))
-        };
+        let required =
+            |name: &String| schema["required"].as_array().is_some_and(|all| all.iter().any(|own| own == name));
         let properties = schema["properties"].as_object().into_iter().flatten();
         let given = properties.filter(|(name, _)| depth <= DEEP || required(name));
-        given
-            .map(|(name, own)| (name.clone(), self.value(own, name, depth + 1)))
-            .collect::<Map<_, _>>()
-            .into()
+        given.map(|(name, own)| (name.clone(), self.value(own, name, depth + 1))).collect::<Map<_, _>>().into()
     }
 
     fn array(&self, schema: &Value, name: &str, depth: usize) -> Value {
         if let Some(places) = schema["prefixItems"].as_array() {
-            return places
-                .iter()
-                .map(|place| self.value(place, name, depth + 1))
-                .collect();
+            return places.iter().map(|place| self.value(place, name, depth + 1)).collect();
         }
         let least = schema["minItems"].as_u64().unwrap_or(0).min(100);
-        let count = if depth > DEEP {
-            least
-        } else {
-            least
-                .max(1)
-                .min(schema["maxItems"].as_u64().unwrap_or(u64::MAX))
-        };
-        (0..count)
-            .map(|_| self.value(&schema["items"], name, depth + 1))
-            .collect()
+        let count =
+            if depth > DEEP { least } else { least.max(1).min(schema["maxItems"].as_u64().unwrap_or(u64::MAX)) };
+        (0..count).map(|_| self.value(&schema["items"], name, depth + 1)).collect()
     }
 
     fn text(&self, schema: &Value, name: &str) -> String {
@@ -124,35 +99,20 @@ impl Walker<'_> {
 
 fn type_of(schema: &Value) -> &str {
     let named = match &schema["type"] {
-        Value::Array(types) => types
-            .iter()
-            .filter_map(Value::as_str)
-            .find(|name| *name != "null"),
+        Value::Array(types) => types.iter().filter_map(Value::as_str).find(|name| *name != "null"),
         other => other.as_str(),
     };
-    named.unwrap_or(if schema["properties"].is_object() {
-        "object"
-    } else {
-        "string"
-    })
+    named.unwrap_or(if schema["properties"].is_object() { "object" } else { "string" })
 }
 
 fn whole_number(schema: &Value) -> i64 {
-    let least = schema["minimum"]
-        .as_i64()
-        .or_else(|| schema["exclusiveMinimum"].as_i64().map(|bound| bound + 1));
-    let most = schema["maximum"]
-        .as_i64()
-        .or_else(|| schema["exclusiveMaximum"].as_i64().map(|bound| bound - 1));
+    let least = schema["minimum"].as_i64().or_else(|| schema["exclusiveMinimum"].as_i64().map(|bound| bound + 1));
+    let most = schema["maximum"].as_i64().or_else(|| schema["exclusiveMaximum"].as_i64().map(|bound| bound - 1));
     least.unwrap_or(1).min(most.unwrap_or(i64::MAX))
 }
 
 fn sized(mut text: String, schema: &Value) -> String {
-    let bound = |name: &str| {
-        schema[name]
-            .as_u64()
-            .and_then(|bound| usize::try_from(bound).ok())
-    };
+    let bound = |name: &str| schema[name].as_u64().and_then(|bound| usize::try_from(bound).ok());
     while text.chars().count() < bound("minLength").unwrap_or(0).min(10_000) {
         text.push('x');
     }

@@ -14,12 +14,7 @@ use crate::mock::tokens;
 use serde_json::{Value, json};
 
 /// Every event of the stream, `[DONE]` included.
-pub(super) fn frames(
-    call: &Call,
-    request: &ChatRequest<'_>,
-    answers: &[Answer],
-    spent: &Spent,
-) -> Vec<Frame> {
+pub(super) fn frames(call: &Call, request: &ChatRequest<'_>, answers: &[Answer], spent: &Spent) -> Vec<Frame> {
     let mut writer = Writer {
         call,
         style: usage::style(call, request),
@@ -47,27 +42,12 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn choice(&mut self, index: usize, answer: &Answer, request: &ChatRequest<'_>) {
-        self.delta(
-            index,
-            json!({"role": "assistant", "content": "", "reasoning_content": null}),
-            0,
-            0,
-        );
+        self.delta(index, json!({"role": "assistant", "content": "", "reasoning_content": null}), 0, 0);
         for piece in spoken(&answer.reasoning) {
-            self.delta(
-                index,
-                json!({"content": null, "reasoning_content": piece}),
-                1,
-                1,
-            );
+            self.delta(index, json!({"content": null, "reasoning_content": piece}), 1, 1);
         }
         for piece in spoken(&answer.content) {
-            self.delta(
-                index,
-                json!({"content": piece, "reasoning_content": null}),
-                1,
-                0,
-            );
+            self.delta(index, json!({"content": piece, "reasoning_content": null}), 1, 0);
         }
         for (place, tool) in answer.calls.iter().enumerate() {
             if request.model.breaks_streamed_tool_calls() {
@@ -81,43 +61,27 @@ impl Writer<'_> {
 
     fn tool_call(&mut self, index: usize, place: usize, tool: &ToolCall) {
         let id = format!("call_{}", tool.serial);
-        let first = json!({"index": place, "id": id, "type": "function", "function": {"name": tool.name, "arguments": ""}});
-        self.delta(
-            index,
-            json!({"content": null, "tool_calls": [first]}),
-            tokens::count(&tool.name),
-            0,
-        );
+        let first =
+            json!({"index": place, "id": id, "type": "function", "function": {"name": tool.name, "arguments": ""}});
+        self.delta(index, json!({"content": null, "tool_calls": [first]}), tokens::count(&tool.name), 0);
         for piece in spoken(&tool.arguments) {
-            self.delta(
-                index,
-                json!({"content": null, "tool_calls": [nameless(place, piece)]}),
-                1,
-                0,
-            );
+            self.delta(index, json!({"content": null, "tool_calls": [nameless(place, piece)]}), 1, 0);
         }
     }
 
     /// GLM-4-9B-0414: the name inside the arguments, the real arguments lost. The tokens are billed all the same.
     fn broken_call(&mut self, index: usize, place: usize, tool: &ToolCall) {
         for piece in spoken(&tool.name) {
-            self.delta(
-                index,
-                json!({"content": null, "tool_calls": [nameless(place, piece)]}),
-                1,
-                0,
-            );
+            self.delta(index, json!({"content": null, "tool_calls": [nameless(place, piece)]}), 1, 0);
         }
         let lost = json!({"content": null, "tool_calls": [nameless(place, "")]});
         self.delta(index, lost, tokens::count(&tool.arguments), 0);
     }
 
     fn finish(&mut self, index: usize, reason: &str) {
-        let choice = json!({"index": index, "delta": {"content": "", "reasoning_content": null}, "finish_reason": reason});
-        let on_finish = matches!(
-            self.style,
-            UsageStyle::Every | UsageStyle::Finish | UsageStyle::Twice
-        );
+        let choice =
+            json!({"index": index, "delta": {"content": "", "reasoning_content": null}, "finish_reason": reason});
+        let on_finish = matches!(self.style, UsageStyle::Every | UsageStyle::Finish | UsageStyle::Twice);
         self.event(json!([choice]), on_finish);
     }
 
@@ -140,8 +104,7 @@ impl Writer<'_> {
         if with_usage {
             chunk["usage"] = self.spent.json(self.call);
         }
-        self.frames
-            .push(Frame::event(&chunk).billed(self.spent.bill()));
+        self.frames.push(Frame::event(&chunk).billed(self.spent.bill()));
     }
 
     fn end(mut self) -> Vec<Frame> {

@@ -33,11 +33,7 @@ impl Spent {
 
     /// The same request before anything was said.
     pub(super) fn nothing_yet(&self) -> Self {
-        Self {
-            completion: 0,
-            reasoning: 0,
-            ..*self
-        }
+        Self { completion: 0, reasoning: 0, ..*self }
     }
 
     pub(super) fn bill(&self) -> Bill {
@@ -53,11 +49,7 @@ impl Spent {
 
     /// The `usage` object (API reference section 2); under the fault `huge-usage` with absurd numbers.
     pub(super) fn json(&self, call: &Call) -> Value {
-        let huge = call
-            .fault
-            .as_ref()
-            .filter(|fault| fault.name == "huge-usage")
-            .map(|fault| fault.number(u64::MAX));
+        let huge = call.fault.as_ref().filter(|fault| fault.name == "huge-usage").map(|fault| fault.number(u64::MAX));
         let completion = huge.unwrap_or(self.completion);
         let prompt = huge.unwrap_or(self.prompt);
         let total = prompt.saturating_add(completion);

@@ -11,17 +11,11 @@ use std::time::Duration;
 
 /// A small answer that any chat client can read.
 const ANSWER: &str = r#"{"id":"mock-fault","object":"chat.completion","created":1790000000,"model":"fault","choices":[{"index":0,"message":{"role":"assistant","content":"Hello."},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}"#;
-const PAGE: &str =
-    "<html><head><title>Gateway</title></head><body><h1>Something went wrong</h1></body></html>";
-const OVERLOADED: &str =
-    r#"{"code":50505,"message":"Model service overloaded. Please try again later.","data":null}"#;
+const PAGE: &str = "<html><head><title>Gateway</title></head><body><h1>Something went wrong</h1></body></html>";
+const OVERLOADED: &str = r#"{"code":50505,"message":"Model service overloaded. Please try again later.","data":null}"#;
 
 /// Plays the fault if it is one of these. `None` lets the request go on to its endpoint.
-pub(in crate::mock) async fn play(
-    fault: &Fault,
-    headers: &HeaderMap,
-    hijack: &Hijack,
-) -> Option<Response<Body>> {
+pub(in crate::mock) async fn play(fault: &Fault, headers: &HeaderMap, hijack: &Hijack) -> Option<Response<Body>> {
     if let Some(refusal) = status::refusal(fault, headers) {
         return Some(refusal.into_response());
     }
@@ -47,24 +41,15 @@ fn answer(fault: &Fault) -> Option<Response<Body>> {
         "200-empty" => (200, JSON, Bytes::new()),
         "200-garbage" => (200, JSON, Bytes::from(&ANSWER[..ANSWER.len() / 2])),
         "gzip-unasked" => (200, JSON, gzip(ANSWER.as_bytes())),
-        "redirect" => (
-            u16::try_from(fault.number(302)).unwrap_or(302),
-            HTML,
-            Bytes::new(),
-        ),
+        "redirect" => (u16::try_from(fault.number(302)).unwrap_or(302), HTML, Bytes::new()),
         _ => return None,
     };
-    let mut builder = Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, kind);
+    let mut builder = Response::builder().status(status).header(header::CONTENT_TYPE, kind);
     if fault.name == "gzip-unasked" {
         builder = builder.header(header::CONTENT_ENCODING, "gzip");
     }
     if fault.name == "redirect" {
-        builder = builder.header(
-            header::LOCATION,
-            "http://elsewhere.invalid/v1/chat/completions",
-        );
+        builder = builder.header(header::LOCATION, "http://elsewhere.invalid/v1/chat/completions");
     }
     builder.body(Body::from(body)).ok()
 }
@@ -79,34 +64,19 @@ fn script(fault: &Fault) -> Option<Script> {
             vec![write(half_head()), Act::Hang]
         }
         "half-head" => vec![write(half_head())],
-        "drip-head" => drip(
-            &whole(ANSWER.len(), ""),
-            Duration::from_millis(fault.number(20)),
-        ),
+        "drip-head" => drip(&whole(ANSWER.len(), ""), Duration::from_millis(fault.number(20))),
         "garbage-head" => vec![write("\u{1}\u{2} this is not HTTP at all\r\n\r\n".into())],
         "big-head" => {
-            let header = format!(
-                "x-filler: {}\r\n",
-                "f".repeat(usize::try_from(fault.number(1_048_576)).unwrap_or(0))
-            );
+            let header = format!("x-filler: {}\r\n", "f".repeat(usize::try_from(fault.number(1_048_576)).unwrap_or(0)));
             vec![write(whole(ANSWER.len(), &header))]
         }
         "1xx-flood" => {
             let interim = Bytes::from_static(b"HTTP/1.1 102 Processing\r\n\r\n");
-            vec![
-                Act::Repeat(interim, fault.number(10_000)),
-                write(whole(ANSWER.len(), "")),
-            ]
+            vec![Act::Repeat(interim, fault.number(10_000)), write(whole(ANSWER.len(), ""))]
         }
         "length-short" => vec![write(whole(ANSWER.len() + 500, ""))],
-        "length-long" => vec![
-            write(whole(ANSWER.len() / 2, "")),
-            Act::Wait(Duration::from_millis(500)),
-        ],
-        "keepalive-lie" => vec![write(whole(
-            ANSWER.len(),
-            "connection: keep-alive\r\nkeep-alive: timeout=60\r\n",
-        ))],
+        "length-long" => vec![write(whole(ANSWER.len() / 2, "")), Act::Wait(Duration::from_millis(500))],
+        "keepalive-lie" => vec![write(whole(ANSWER.len(), "connection: keep-alive\r\nkeep-alive: timeout=60\r\n"))],
         _ => return None,
     })
 }
@@ -117,19 +87,11 @@ fn half_head() -> String {
 
 /// The small answer under a head that claims `length` bytes.
 fn whole(length: usize, more: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{more}content-length: {length}\r\n\r\n{ANSWER}"
-    )
+    format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{more}content-length: {length}\r\n\r\n{ANSWER}")
 }
 
 fn drip(text: &str, pause: Duration) -> Script {
     let (head, body) = text.split_at(text.find("\r\n\r\n").map_or(text.len(), |end| end + 4));
-    let each = head.bytes().flat_map(|byte| {
-        [
-            Act::Write(Bytes::copy_from_slice(&[byte])),
-            Act::Wait(pause),
-        ]
-    });
-    each.chain([Act::Write(Bytes::from(body.to_owned()))])
-        .collect()
+    let each = head.bytes().flat_map(|byte| [Act::Write(Bytes::copy_from_slice(&[byte])), Act::Wait(pause)]);
+    each.chain([Act::Write(Bytes::from(body.to_owned()))]).collect()
 }

@@ -25,11 +25,7 @@ impl Injection {
     /// The next `times` requests, whatever they are, meet `fault`.
     #[must_use]
     pub fn next(fault: &str, times: u64) -> Self {
-        Self {
-            fault: fault.to_owned(),
-            times: Some(times),
-            ..Self::default()
-        }
+        Self { fault: fault.to_owned(), times: Some(times), ..Self::default() }
     }
 
     fn meets(&self, model: &str, key: Option<&str>) -> bool {
@@ -54,10 +50,7 @@ impl Injections {
     }
 
     pub(super) fn take(&mut self, model: &str, key: Option<&str>) -> Option<String> {
-        let place = self
-            .waiting
-            .iter()
-            .position(|injection| injection.meets(model, key))?;
+        let place = self.waiting.iter().position(|injection| injection.meets(model, key))?;
         let injection = self.waiting.get_mut(place)?;
         let fault = injection.fault.clone();
         injection.times = injection.times.map(|left| left - 1);
@@ -78,10 +71,6 @@ impl Injections {
             "reset" => "reset-before-head",
             other => other,
         };
-        (*played <= fault.number(3)).then(|| Fault {
-            name: name.to_owned(),
-            param: None,
-            ..fault.clone()
-        })
+        (*played <= fault.number(3)).then(|| Fault { name: name.to_owned(), param: None, ..fault.clone() })
     }
 }

@@ -5,40 +5,18 @@ use crate::mock::refusal::{Refusal, limit_text};
 use axum::http::HeaderMap;
 
 const BUSY: [(&str, u32, &str); 3] = [
-    (
-        "overload-503",
-        50505,
-        "Model service overloaded. Please try again later.",
-    ),
-    (
-        "busy-503",
-        50603,
-        "System is really busy. Please try again later.",
-    ),
-    (
-        "toobusy-503",
-        50508,
-        "System is too busy now. Please try again later.",
-    ),
+    ("overload-503", 50505, "Model service overloaded. Please try again later."),
+    ("busy-503", 50603, "System is really busy. Please try again later."),
+    ("toobusy-503", 50508, "System is too busy now. Please try again later."),
 ];
 
 /// The refusal a fault stands for. `retry-after=V` adds that header; for 429 and 503 so does a parameter.
 pub(super) fn refusal(fault: &Fault, headers: &HeaderMap) -> Option<Refusal> {
     let name = fault.name.as_str();
-    let mut refusal = limit(name)
-        .or_else(|| overload(name))
-        .or_else(|| key(name, headers))
-        .or_else(|| request(name))?;
-    let by_param = || {
-        fault
-            .param
-            .as_deref()
-            .filter(|_| matches!(refusal.status.as_u16(), 429 | 503))
-    };
-    refusal.retry_after = fault
-        .option("retry-after")
-        .or_else(by_param)
-        .map(str::to_owned);
+    let mut refusal =
+        limit(name).or_else(|| overload(name)).or_else(|| key(name, headers)).or_else(|| request(name))?;
+    let by_param = || fault.param.as_deref().filter(|_| matches!(refusal.status.as_u16(), 429 | 503));
+    refusal.retry_after = fault.option("retry-after").or_else(by_param).map(str::to_owned);
     Some(refusal)
 }
 
@@ -46,21 +24,17 @@ fn request(name: &str) -> Option<Refusal> {
     Some(match name {
         "bad-model-20012" => Refusal::bad_model(),
         "param-20015" => Refusal::bad_parameter(),
-        "thinking-20015" => Refusal::parameter(
-            "Value error, current model does not support parameter `enable_thinking`.",
-        ),
-        "budget-20015" => {
-            Refusal::parameter("thinking_budget: Must be less than or equal to 32768")
+        "thinking-20015" => {
+            Refusal::parameter("Value error, current model does not support parameter `enable_thinking`.")
         }
-        "overflow" => Refusal::parameter(
-            "number of input tokens (120000) has exceeded max_prompt_tokens (98304) limit.",
-        ),
-        "overflow-seq" => Refusal::parameter(
-            "number of input tokens (150000) has exceeded max_seq_len (131072) limit.",
-        ),
-        "overflow-2025" => Refusal::parameter(
-            "length of prompt_tokens (68957) must be less than max_seq_len (65536).",
-        ),
+        "budget-20015" => Refusal::parameter("thinking_budget: Must be less than or equal to 32768"),
+        "overflow" => {
+            Refusal::parameter("number of input tokens (120000) has exceeded max_prompt_tokens (98304) limit.")
+        }
+        "overflow-seq" => {
+            Refusal::parameter("number of input tokens (150000) has exceeded max_seq_len (131072) limit.")
+        }
+        "overflow-2025" => Refusal::parameter("length of prompt_tokens (68957) must be less than max_seq_len (65536)."),
         "json-20024" => Refusal::no_json_mode(),
         "thinking-type" => Refusal::parameter("thinking type should be enabled or disabled"),
         "404" => Refusal::not_found(),
@@ -77,28 +51,18 @@ fn key(name: &str, headers: &HeaderMap) -> Option<Refusal> {
         "balance-402" => Refusal::bare(402, "No enough balance"),
         "balance-403" => Refusal::coded(403, 30001, "Sorry, your account balance is insufficient"),
         "disabled-403" => Refusal::coded(403, 30003, "Model disabled."),
-        "identity-403" => Refusal::bare(
-            403,
-            "RPM limit exceeded. Please complete identity verification to lift the restriction.",
-        ),
+        "identity-403" => {
+            Refusal::bare(403, "RPM limit exceeded. Please complete identity verification to lift the restriction.")
+        }
         "forbidden-403" => Refusal::bare(403, "Forbidden"),
-        "echo-key" => Refusal::parameter(format!(
-            "The request with {} is invalid.",
-            sent_key(headers)
-        )),
+        "echo-key" => Refusal::parameter(format!("The request with {} is invalid.", sent_key(headers))),
         _ => return None,
     })
 }
 
 fn sent_key(headers: &HeaderMap) -> String {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    text("authorization")
-        .or_else(|| text("x-api-key"))
-        .unwrap_or_default()
+    let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    text("authorization").or_else(|| text("x-api-key")).unwrap_or_default()
 }
 
 fn limit(name: &str) -> Option<Refusal> {

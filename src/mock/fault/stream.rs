@@ -7,7 +7,8 @@ use crate::mock::wire::Act;
 use bytes::Bytes;
 use std::time::Duration;
 
-const ERROR: &str = "data: {\"code\":50505,\"message\":\"Model service overloaded. Please try again later.\",\"data\":null}\n\n";
+const ERROR: &str =
+    "data: {\"code\":50505,\"message\":\"Model service overloaded. Please try again later.\",\"data\":null}\n\n";
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// The steps that play `frames` under the fault.
@@ -16,13 +17,8 @@ pub(in crate::mock) fn bend(fault: Option<&Fault>, frames: Vec<Frame>) -> Vec<St
         return send(frames);
     };
     if let Some(end) = breaking(fault, &frames) {
-        let kept = usize::try_from(fault.number(3))
-            .unwrap_or(usize::MAX)
-            .min(frames.len().saturating_sub(1));
-        return send(frames.into_iter().take(kept).collect())
-            .into_iter()
-            .chain(end)
-            .collect();
+        let kept = usize::try_from(fault.number(3)).unwrap_or(usize::MAX).min(frames.len().saturating_sub(1));
+        return send(frames.into_iter().take(kept).collect()).into_iter().chain(end).collect();
     }
     match fault.name.as_str() {
         "pause" => paused(frames, Duration::from_millis(fault.number(1_000))),
@@ -43,22 +39,12 @@ fn breaking(fault: &Fault, frames: &[Frame]) -> Option<Vec<Step>> {
         "reset" => vec![Step::Break(vec![Act::Reset])],
         "cut" => vec![Step::Break(vec![])],
         "end-early" => vec![],
-        "bad-chunk" => vec![Step::Break(vec![Act::Write(Bytes::from_static(
-            b"XYZ\r\nnot a chunk\r\n",
-        ))])],
+        "bad-chunk" => vec![Step::Break(vec![Act::Write(Bytes::from_static(b"XYZ\r\nnot a chunk\r\n"))])],
         "error-event" => vec![text(ERROR)],
         "endless-line" => {
-            vec![
-                text("data: {\"choices\":[{\"delta\":{\"content\":\""),
-                Step::Forever(Bytes::from("a".repeat(16_384))),
-            ]
+            vec![text("data: {\"choices\":[{\"delta\":{\"content\":\""), Step::Forever(Bytes::from("a".repeat(16_384)))]
         }
-        "endless-stream" => vec![Step::Forever(
-            frames
-                .get(1)
-                .map(|frame| frame.bytes.clone())
-                .unwrap_or_default(),
-        )],
+        "endless-stream" => vec![Step::Forever(frames.get(1).map(|frame| frame.bytes.clone()).unwrap_or_default())],
         _ => return None,
     })
 }
@@ -71,9 +57,7 @@ fn paused(frames: Vec<Frame>, time: Duration) -> Vec<Step> {
 }
 
 fn with_inserted(mut frames: Vec<Frame>, place: u64, text: &'static str) -> Vec<Step> {
-    let place = usize::try_from(place)
-        .unwrap_or(usize::MAX)
-        .min(frames.len());
+    let place = usize::try_from(place).unwrap_or(usize::MAX).min(frames.len());
     frames.insert(place, Frame::plain(text));
     send(frames)
 }
@@ -83,18 +67,11 @@ fn rewritten(name: &str, mut frames: Vec<Frame>) -> Vec<Frame> {
     match name {
         "no-done" => frames.retain(|frame| frame.bytes != DONE),
         "after-done" => frames.extend(frames.get(1).cloned()),
-        "cr-lines" => frames
-            .iter_mut()
-            .for_each(|frame| end_lines_with(frame, "\r")),
-        "crlf-lines" => frames
-            .iter_mut()
-            .for_each(|frame| end_lines_with(frame, "\r\n")),
+        "cr-lines" => frames.iter_mut().for_each(|frame| end_lines_with(frame, "\r")),
+        "crlf-lines" => frames.iter_mut().for_each(|frame| end_lines_with(frame, "\r\n")),
         "one-byte" => return frames.into_iter().flat_map(bytewise).collect(),
         "all-at-once" => return vec![joined(&frames)],
-        "garbage" => before_each(
-            &mut frames,
-            b"this is no event\n:\n\xff\xfe\x00 neither is this\nfoo: bar\n\n",
-        ),
+        "garbage" => before_each(&mut frames, b"this is no event\n:\n\xff\xfe\x00 neither is this\nfoo: bar\n\n"),
         "event-lines" => before_each(&mut frames, b"event: message\nid: 7\nretry: 3000\n"),
         "comments" => before_each(&mut frames, b": keep-alive\n\n"),
         _ => {}
@@ -116,15 +93,8 @@ fn bytewise(frame: Frame) -> impl Iterator<Item = Frame> {
 }
 
 fn joined(frames: &[Frame]) -> Frame {
-    let bytes: Vec<u8> = frames
-        .iter()
-        .flat_map(|frame| frame.bytes.iter().copied())
-        .collect();
-    Frame {
-        bytes: Bytes::from(bytes),
-        bill: frames.iter().rev().find_map(|frame| frame.bill),
-        paced: false,
-    }
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.bytes.iter().copied()).collect();
+    Frame { bytes: Bytes::from(bytes), bill: frames.iter().rev().find_map(|frame| frame.bill), paced: false }
 }
 
 fn before_each(frames: &mut [Frame], text: &[u8]) {

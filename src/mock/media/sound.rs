@@ -19,15 +19,9 @@ pub(super) fn pcm(length_ms: u64, rate: u32) -> Bytes {
     let count = length_ms * u64::from(rate) / 1_000;
     let period = u64::from(rate / 220).max(2);
     let sample = |place: u64| {
-        if place % period < period / 2 {
-            2_000_i16
-        } else {
-            -2_000
-        }
+        if place % period < period / 2 { 2_000_i16 } else { -2_000 }
     };
-    (0..count)
-        .flat_map(|place| sample(place).to_le_bytes())
-        .collect()
+    (0..count).flat_map(|place| sample(place).to_le_bytes()).collect()
 }
 
 /// The samples in a WAV file.
@@ -50,9 +44,7 @@ pub(super) fn mp3(length_ms: u64) -> Bytes {
     let (bytes, ms) = MP3_FRAME;
     let mut frame = vec![0xff, 0xfb, 0x90, 0x00];
     frame.resize(bytes, 0);
-    frame
-        .repeat(usize::try_from(length_ms / ms + 1).unwrap_or(1))
-        .into()
+    frame.repeat(usize::try_from(length_ms / ms + 1).unwrap_or(1)).into()
 }
 
 /// The first page of an Ogg Opus file: enough to be recognised, nothing to hear.

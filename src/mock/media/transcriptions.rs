@@ -23,11 +23,7 @@ pub(in crate::mock) async fn transcriptions(
 ) -> Result<Response, Refusal> {
     let mut form = form.map_err(|_| Refusal::bad_parameter())?;
     let (mut model, mut length) = (String::new(), None);
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|_| Refusal::bad_parameter())?
-    {
+    while let Some(field) = form.next_field().await.map_err(|_| Refusal::bad_parameter())? {
         match field.name() {
             Some("model") => model = field.text().await.map_err(|_| Refusal::bad_parameter())?,
             Some("file") => length = Some(length_of(field).await?),
@@ -40,11 +36,7 @@ pub(in crate::mock) async fn transcriptions(
     call.take_time(0).await;
     ticket.bill.bytes = length;
     ticket.bill.seconds = length.div_ceil(BYTES_PER_SECOND);
-    let text = if call.fault_is("empty-text") {
-        String::new()
-    } else {
-        format!("A recording of {length} bytes.")
-    };
+    let text = if call.fault_is("empty-text") { String::new() } else { format!("A recording of {length} bytes.") };
     Ok(play::document(&call, &json!({"text": text}), ticket))
 }
 

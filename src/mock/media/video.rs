@@ -34,31 +34,18 @@ pub(in crate::mock) async fn submit(Extension(call): Caller) -> Result<Response,
 
 fn check(model: &Model, json: &Value) -> Result<(), Refusal> {
     let from_picture = model.id.contains("-I2V-");
-    let fine = json["prompt"]
-        .as_str()
-        .is_some_and(|prompt| !prompt.is_empty())
-        && json["image_size"]
-            .as_str()
-            .is_some_and(|size| SIZES.contains(&size))
+    let fine = json["prompt"].as_str().is_some_and(|prompt| !prompt.is_empty())
+        && json["image_size"].as_str().is_some_and(|size| SIZES.contains(&size))
         && (!from_picture || json["image"].is_string());
-    if fine {
-        Ok(())
-    } else {
-        Err(Refusal::bad_parameter())
-    }
+    if fine { Ok(()) } else { Err(Refusal::bad_parameter()) }
 }
 
 /// `POST /v1/video/status`.
 pub(in crate::mock) async fn status(Extension(call): Caller) -> Result<Response, Refusal> {
     let id = call.json["requestId"].as_str().unwrap_or_default();
-    let job = locked(&call.emulator.store)
-        .video(&call.account, id)
-        .ok_or_else(Refusal::bad_parameter)?;
+    let job = locked(&call.emulator.store).video(&call.account, id).ok_or_else(Refusal::bad_parameter)?;
     let document = progress(&call, id, &job);
-    Ok(play::with_kind(
-        "application/json; charset=utf-8",
-        Body::from(document.to_string()),
-    ))
+    Ok(play::with_kind("application/json; charset=utf-8", Body::from(document.to_string())))
 }
 
 /// In the queue for the first third of its time, then in progress, then done.
@@ -75,11 +62,7 @@ fn progress(call: &Call, id: &str, job: &VideoJob) -> Value {
     if job.fails {
         return json!({"status": "Failed", "reason": "The job failed on demand.", "results": nothing});
     }
-    let url = temporary::link(
-        call,
-        &format!("{id}.mp4"),
-        call.emulator.settings.picture_lifetime,
-    );
+    let url = temporary::link(call, &format!("{id}.mp4"), call.emulator.settings.picture_lifetime);
     let results = json!({"videos": [{"url": url}], "timings": {"inference": whole.as_secs_f64()}, "seed": job.seed});
     json!({"status": "Succeed", "reason": "", "results": results})
 }

@@ -63,12 +63,7 @@ struct ImageRange {
 
 impl Defaults {
     /// The limits that hold for `model` under `settings`.
-    pub(crate) fn limits_of(
-        &self,
-        model: Option<&Model>,
-        id: &str,
-        settings: &LimitSettings,
-    ) -> Limits {
+    pub(crate) fn limits_of(&self, model: Option<&Model>, id: &str, settings: &LimitSettings) -> Limits {
         if let Some(own) = settings.per_model.get(id) {
             return *own;
         }
@@ -101,22 +96,14 @@ impl Class {
             return self.free;
         }
         let (rpm, tpm) = (scaled(self.range.rpm, tier), scaled(self.range.tpm, tier));
-        Limits {
-            rpm: Some(rpm),
-            tpm: Some(tpm),
-            ..Limits::default()
-        }
+        Limits { rpm: Some(rpm), tpm: Some(tpm), ..Limits::default() }
     }
 }
 
 impl ImageClass {
     fn limits(&self) -> Limits {
         let (ipm, ipd) = (self.range.ipm.first(), self.range.ipd.first());
-        Limits {
-            ipm: ipm.copied(),
-            ipd: ipd.copied(),
-            ..Limits::default()
-        }
+        Limits { ipm: ipm.copied(), ipd: ipd.copied(), ..Limits::default() }
     }
 }
 

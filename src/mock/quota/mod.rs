@@ -67,15 +67,10 @@ impl Meters {
         if *limits == Limits::default() {
             return Ok(());
         }
-        let windows = self
-            .0
-            .entry(who.clone())
-            .or_insert_with(|| open_windows(settings));
+        let windows = self.0.entry(who.clone()).or_insert_with(|| open_windows(settings));
         let refusal = METRICS.iter().find(|(metric, unit, _)| {
             let limit = limit_for(limits, metric);
-            limit.is_some_and(|limit| {
-                is_full(windows.get_mut(metric), *unit, ask, limit, settings, now)
-            })
+            limit.is_some_and(|limit| is_full(windows.get_mut(metric), *unit, ask, limit, settings, now))
         });
         if refusal.is_none() || settings.refused_count {
             charge(windows, Unit::Requests, 1, now);
@@ -91,22 +86,11 @@ impl Meters {
     }
 
     /// Charges the tokens really used, or the difference to what was charged before.
-    pub(super) fn settle(
-        &mut self,
-        who: &(String, String),
-        ask: Ask,
-        tokens: u64,
-        charge_at: Charge,
-        now: Duration,
-    ) {
+    pub(super) fn settle(&mut self, who: &(String, String), ask: Ask, tokens: u64, charge_at: Charge, now: Duration) {
         let Some(windows) = self.0.get_mut(who) else {
             return;
         };
-        let held = if charge_at == Charge::Before {
-            i128::from(ask.tokens)
-        } else {
-            0
-        };
+        let held = if charge_at == Charge::Before { i128::from(ask.tokens) } else { 0 };
         charge(windows, Unit::Tokens, i128::from(tokens) - held, now);
     }
 
@@ -118,12 +102,7 @@ impl Meters {
 fn open_windows(settings: &LimitSettings) -> HashMap<&'static str, Window> {
     METRICS
         .iter()
-        .map(|(metric, _, minutes)| {
-            (
-                *metric,
-                Window::new(settings.rule, settings.minute * *minutes),
-            )
-        })
+        .map(|(metric, _, minutes)| (*metric, Window::new(settings.rule, settings.minute * *minutes)))
         .collect()
 }
 
@@ -139,9 +118,7 @@ fn is_full(
     match unit {
         Unit::Requests => used + 1 > limit,
         Unit::Images => ask.images > 0 && used + ask.images > limit,
-        Unit::Tokens if settings.charge == Charge::Before => {
-            used.saturating_add(ask.tokens) > limit
-        }
+        Unit::Tokens if settings.charge == Charge::Before => used.saturating_add(ask.tokens) > limit,
         Unit::Tokens => used >= limit,
     }
 }

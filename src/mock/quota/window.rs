@@ -25,9 +25,7 @@ impl FromStr for Rule {
             "sliding" => Ok(Self::Sliding),
             "fixed" => Ok(Self::Fixed),
             "bucket" => Ok(Self::Bucket),
-            _ => Err(format!(
-                "no rule {text:?}: expected sliding, fixed or bucket"
-            )),
+            _ => Err(format!("no rule {text:?}: expected sliding, fixed or bucket")),
         }
     }
 }
@@ -66,11 +64,7 @@ impl Window {
     /// An empty window of `span`.
     #[must_use]
     pub fn new(rule: Rule, span: Duration) -> Self {
-        Self {
-            rule,
-            span,
-            charges: VecDeque::new(),
-        }
+        Self { rule, span, charges: VecDeque::new() }
     }
 
     /// Adds `amount`; a negative one corrects an earlier charge and leaves at the same moment as one made now.
@@ -89,11 +83,7 @@ impl Window {
     }
 
     fn sum_since(&mut self, counts: impl Fn(Duration, Duration) -> bool) -> i128 {
-        while self
-            .charges
-            .front()
-            .is_some_and(|&(at, _)| !counts(at, self.span))
-        {
+        while self.charges.front().is_some_and(|&(at, _)| !counts(at, self.span)) {
             self.charges.pop_front();
         }
         self.charges.iter().map(|&(_, amount)| amount).sum()

@@ -23,34 +23,19 @@ pub(in crate::mock) async fn upload(
 ) -> Result<Response, Refusal> {
     let mut form = form.map_err(|_| Refusal::bad_parameter())?;
     let (mut purpose, mut file) = (String::new(), None);
-    while let Some(field) = form
-        .next_field()
-        .await
-        .map_err(|_| Refusal::bad_parameter())?
-    {
+    while let Some(field) = form.next_field().await.map_err(|_| Refusal::bad_parameter())? {
         match field.name() {
-            Some("purpose") => {
-                purpose = field.text().await.map_err(|_| Refusal::bad_parameter())?
-            }
+            Some("purpose") => purpose = field.text().await.map_err(|_| Refusal::bad_parameter())?,
             Some("file") => {
                 let name = field.file_name().unwrap_or("file.jsonl").to_owned();
-                file = Some((
-                    name,
-                    field.bytes().await.map_err(|_| Refusal::bad_parameter())?,
-                ));
+                file = Some((name, field.bytes().await.map_err(|_| Refusal::bad_parameter())?));
             }
             _ => {}
         }
     }
-    let (name, content) = file
-        .filter(|_| purpose == "batch")
-        .ok_or_else(Refusal::bad_parameter)?;
+    let (name, content) = file.filter(|_| purpose == "batch").ok_or_else(Refusal::bad_parameter)?;
     if content.len() > MOST_BYTES {
-        return Err(Refusal::coded(
-            413,
-            20015,
-            "The file is too large for the emulator (64 MiB).",
-        ));
+        return Err(Refusal::coded(413, 20015, "The file is too large for the emulator (64 MiB)."));
     }
     Ok(wrapped(&keep(&call, &name, content)))
 }
@@ -62,23 +47,14 @@ fn keep(call: &Call, name: &str, content: Bytes) -> Value {
         "id": id, "object": "file", "bytes": content.len(), "createdAt": unix_seconds(), "filename": name,
         "purpose": "batch",
     });
-    store.files.insert(
-        (call.account.clone(), id),
-        StoredFile {
-            shown: shown.clone(),
-            content,
-        },
-    );
+    store.files.insert((call.account.clone(), id), StoredFile { shown: shown.clone(), content });
     shown
 }
 
 /// `GET /v1/files`.
 pub(in crate::mock) async fn list(Extension(call): Caller) -> Response {
     let store = locked(&call.emulator.store);
-    let own = store
-        .files
-        .iter()
-        .filter(|((account, _), _)| *account == call.account);
+    let own = store.files.iter().filter(|((account, _), _)| *account == call.account);
     let data: Vec<Value> = own.map(|(_, file)| file.shown.clone()).collect();
     wrapped(&json!({"object": "list", "data": data}))
 }
@@ -86,8 +62,5 @@ pub(in crate::mock) async fn list(Extension(call): Caller) -> Response {
 /// `{"code":20000,"message":"Ok","status":true,"data":..}`.
 fn wrapped(data: &Value) -> Response {
     let document = json!({"code": 20000, "message": "Ok", "status": true, "data": data});
-    with_kind(
-        "application/json; charset=utf-8",
-        Body::from(document.to_string()),
-    )
+    with_kind("application/json; charset=utf-8", Body::from(document.to_string()))
 }

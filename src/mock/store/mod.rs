@@ -59,10 +59,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn voices(&self, account: &str) -> &[Voice] {
-        self.voices
-            .get(account)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.voices.get(account).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn has_voice(&self, account: &str, uri: &str) -> bool {
@@ -70,10 +67,7 @@ impl Store {
     }
 
     pub(super) fn add_voice(&mut self, account: &str, voice: Voice) {
-        self.voices
-            .entry(account.to_owned())
-            .or_default()
-            .push(voice);
+        self.voices.entry(account.to_owned()).or_default().push(voice);
     }
 
     pub(super) fn remove_voice(&mut self, account: &str, uri: &str) -> bool {
@@ -89,9 +83,7 @@ impl Store {
     }
 
     pub(super) fn video(&self, account: &str, id: &str) -> Option<VideoJob> {
-        self.videos
-            .get(&(account.to_owned(), id.to_owned()))
-            .cloned()
+        self.videos.get(&(account.to_owned(), id.to_owned())).cloned()
     }
 
     /// An id that sorts by age: `file-000001`.

@@ -19,16 +19,14 @@ use std::time::Duration;
 
 /// The smallest thing an MP4 reader recognises: a `ftyp` box.
 const MP4: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2";
-const DENIED: &str = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+const DENIED: &str =
+    "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
 
 /// A URL for `name`, valid for `lifetime`.
 pub(in crate::mock) fn link(call: &Call, name: &str, lifetime: Duration) -> String {
     let expires = unix_seconds() + lifetime.as_secs();
     let signature = sign(name, expires);
-    format!(
-        "{}/temporary/{name}?Expires={expires}&Signature={signature}",
-        call.public_url
-    )
+    format!("{}/temporary/{name}?Expires={expires}&Signature={signature}", call.public_url)
 }
 
 /// Looks like a signature and notices a changed name or date; not secret.
@@ -50,28 +48,17 @@ pub(in crate::mock) async fn serve(
     Path(name): Path<String>,
     signed: Result<Query<Signed>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let valid = signed.is_ok_and(|Query(signed)| {
-        signed.signature == sign(&name, signed.expires) && unix_seconds() < signed.expires
-    });
+    let valid = signed
+        .is_ok_and(|Query(signed)| signed.signature == sign(&name, signed.expires) && unix_seconds() < signed.expires);
     if !valid {
-        return (
-            StatusCode::FORBIDDEN,
-            [(header::CONTENT_TYPE, "application/xml")],
-            DENIED,
-        )
-            .into_response();
+        return (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], DENIED).into_response();
     }
     match name.split_once('/') {
         Some(("picture-404", _)) => StatusCode::NOT_FOUND.into_response(),
-        Some(("picture-redirect", _)) => (
-            StatusCode::FOUND,
-            [(header::LOCATION, "http://169.254.169.254/latest/meta-data/")],
-        )
-            .into_response(),
-        Some(("picture-html", _)) => with_kind(
-            "text/html",
-            Body::from("<html><body>Not a picture</body></html>"),
-        ),
+        Some(("picture-redirect", _)) => {
+            (StatusCode::FOUND, [(header::LOCATION, "http://169.254.169.254/latest/meta-data/")]).into_response()
+        }
+        Some(("picture-html", _)) => with_kind("text/html", Body::from("<html><body>Not a picture</body></html>")),
         Some(("picture-endless", _)) => with_kind("image/png", endless()),
         _ => stored(&emulator, &name),
     }
@@ -79,24 +66,19 @@ pub(in crate::mock) async fn serve(
 
 fn endless() -> Body {
     let block = Bytes::from(vec![0x89; 65_536]);
-    Body::from_stream(stream::repeat_with(move || {
-        Ok::<_, Infallible>(block.clone())
-    }))
+    Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(block.clone())))
 }
 
 fn stored(emulator: &Shared, name: &str) -> Response {
     match name.rsplit_once('.') {
-        Some((picture, "png")) => with_kind(
-            "image/png",
-            Body::from(png(u64::from_str_radix(picture, 16).unwrap_or(0))),
-        ),
+        Some((picture, "png")) => {
+            with_kind("image/png", Body::from(png(u64::from_str_radix(picture, 16).unwrap_or(0))))
+        }
         Some((_, "mp4")) => with_kind("video/mp4", Body::from(MP4)),
         Some((batch, "jsonl")) => {
             let store = locked(&emulator.store);
             let found = store.batches.iter().find(|((_, id), _)| id == batch);
-            found.map_or_else(not_there, |(_, batch)| {
-                with_kind("application/jsonl", Body::from(batch.results.clone()))
-            })
+            found.map_or_else(not_there, |(_, batch)| with_kind("application/jsonl", Body::from(batch.results.clone())))
         }
         _ => not_there(),
     }
