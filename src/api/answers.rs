@@ -15,7 +15,7 @@ use super::route::{self, Route};
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::ChatStream;
-use crate::relay::collect::{Collected, collect};
+use crate::relay::collect::collect;
 use crate::relay::relayed::{ErrorEvent, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
@@ -24,17 +24,17 @@ use crate::upstream::Answer;
 use crate::upstream::refusal::Refusal;
 use crate::wire::json::Object;
 
-/// A whole answer beyond this is passed on as it comes, unread (bytes; ours: the largest real ones,
-/// 64 embeddings of 4,096 numbers, are about 3 MB).
-pub(super) const MOST_WHOLE: usize = 32 * 1024 * 1024;
+/// A whole answer beyond this is none (bytes; ours: the largest real ones, 64 embeddings of 4,096
+/// numbers, are about 3 MB).
+const MOST_WHOLE: usize = 32 * 1024 * 1024;
 
 /// What the request has asked for.
 #[derive(Debug, Default)]
 pub(super) struct Expected {
+    /// A stream.
+    pub(super) is_streaming: bool,
     /// Usage in the stream.
     pub(super) is_usage_asked: bool,
-    /// The whole answer is to be streamed.
-    pub(super) is_restreamed: bool,
     /// Edits made to the request.
     pub(super) edits: Vec<&'static str>,
 }
@@ -49,7 +49,7 @@ pub(super) struct Answered {
 
 enum Content {
     Whole(Bytes, Usage),
-    Relayed(Incoming, Bytes, Tap),
+    Relayed(Incoming, Tap),
 }
 
 impl Answered {
@@ -79,24 +79,31 @@ pub(super) async fn read(
     };
     if let Some(encoding) = parts.headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let encoding = headers::text(encoding).unwrap_or("?");
-        if !exchange.accept_encoding.as_ref().is_some_and(|accepted| headers::accepts(accepted, encoding)) {
+        let is_read = |accepted| headers::accepts(accepted, encoding);
+        // A stream that arrives whole and compressed would look like an empty one.
+        if expected.is_streaming || !exchange.accept_encoding.as_ref().is_some_and(is_read) {
             return Err(AnswerFault::Compressed(encoding.to_owned()).into());
         }
-        answered.content = Content::Relayed(body, Bytes::new(), Tap::Opaque);
+        answered.content = Content::Relayed(body, Tap::Opaque);
     } else if headers::is_event_stream(&parts.headers) {
+        if route.is_chat() && !expected.is_streaming {
+            return Err(AnswerFault::NotJson.into());
+        }
         answered.stream(route, body, expected.is_usage_asked);
     } else if !route.answers_json() || is_plain_transcript(route, &parts.headers) {
-        answered.content = Content::Relayed(body, Bytes::new(), Tap::Opaque);
+        answered.content = Content::Relayed(body, Tap::Opaque);
     } else {
-        let limits = relay_limits(exchange);
-        match collect(body, MOST_WHOLE, limits).await? {
-            Collected::TooLong(prefix, rest) => answered.content = Content::Relayed(rest, prefix, Tap::Opaque),
-            Collected::Whole(bytes) => {
-                answered.whole(exchange, bytes, expected.is_restreamed, expected.is_usage_asked)?
-            }
-        }
+        let bytes = whole(exchange, body).await?;
+        let is_restreamed = route.is_chat() && expected.is_streaming;
+        answered.whole(exchange, bytes, is_restreamed, expected.is_usage_asked)?;
     }
     Ok(answered)
+}
+
+/// Reads the whole of an answer.
+pub(super) async fn whole(exchange: &Exchange, body: Incoming) -> Result<Bytes, GatewayError> {
+    let bytes = collect(body, MOST_WHOLE, relay_limits(exchange)).await?;
+    Ok(bytes.ok_or(AnswerFault::TooLong(MOST_WHOLE))?)
 }
 
 /// The answer, unless it is a refusal or a redirect.
@@ -127,7 +134,7 @@ impl Answered {
         };
         self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         self.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        self.content = Content::Relayed(body, Bytes::new(), tap);
+        self.content = Content::Relayed(body, tap);
     }
 
     fn whole(
@@ -143,6 +150,9 @@ impl Answered {
         self.edits.extend(read.edits);
         let mut bytes = read.bytes;
         if let Some(events) = is_restreamed.then(|| restream::events(&bytes, is_usage_asked)).flatten() {
+            if !self.edits.contains(&"restreamed-tools") {
+                self.edits.push("restreamed");
+            }
             self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             bytes = events;
@@ -174,7 +184,7 @@ fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayErro
 }
 
 /// The limits on an answer's body.
-pub(super) fn relay_limits(exchange: &Exchange) -> RelayLimits {
+fn relay_limits(exchange: &Exchange) -> RelayLimits {
     let settings = &exchange.snapshot.settings;
     RelayLimits { idle: settings.idle_timeout, deadline: exchange.settlement.started() + settings.total_timeout }
 }
@@ -195,12 +205,12 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
             }
             RelayBody::Whole(bytes, Some(Box::new(settlement)))
         }
-        Content::Relayed(body, prefix, tap) => {
+        Content::Relayed(body, tap) => {
             let event = (!matches!(tap, Tap::Opaque)).then_some(match is_anthropic {
                 true => error::anthropic_error_event as ErrorEvent,
                 false => error::error_event,
             });
-            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event).with_prefix(prefix)))
+            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event)))
         }
     };
     let mut response = Response::new(body);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http::{HeaderMap, Method};
 
-use super::answers::{self, Answered, MOST_WHOLE};
+use super::answers::{self, Answered};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::head::RequestHead;
@@ -13,7 +13,6 @@ use super::headers;
 use super::route::Route;
 use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
 use crate::relay::answer::{self, AnswerFault};
-use crate::relay::collect::{Collected, collect};
 use crate::relay::usage::{self, Tokens, Usage};
 use crate::upstream::refusal::Cause;
 use crate::upstream::{Answer, RequestBody};
@@ -28,8 +27,14 @@ pub(super) struct Batch {
     inputs: usize,
 }
 
-/// The longest input of a request: its index and its length (bytes of JSON).
-pub(super) type Longest = Option<(usize, usize)>;
+/// What a refusal of an embeddings request may be about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Suspect {
+    /// The longest input: its index and its length (bytes of JSON).
+    Longest(usize, usize),
+    /// Inputs of token ids, which the upstream does not take.
+    TokenIds,
+}
 
 struct Part {
     headers: HeaderMap,
@@ -91,22 +96,18 @@ fn parts(body: &Bytes) -> Option<Vec<Bytes>> {
 }
 
 async fn part(exchange: &Exchange, number: usize, body: Bytes) -> Result<Part, GatewayError> {
-    let longest = RequestHead::parse(&body).ok().and_then(|head| longest_input(Route::Embeddings, &head));
     let first = number * MAX_EMBEDDING_BATCH;
-    let longest = longest.map(|(index, length)| (index + first, length));
+    let suspect = RequestHead::parse(&body).ok().and_then(|head| suspect(Route::Embeddings, &head));
     let called = exchange.call_path(Method::POST, &exchange.target.path, RequestBody::Full(body)).await?;
     let part = read_part(exchange, called, first).await;
-    part.map_err(|error| name_long_input(error, longest))
+    part.map_err(|error| name_suspect(error, suspect.map(|suspect| suspect.shifted(first))))
 }
 
 async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<Part, GatewayError> {
     let attempts = called.attempts;
     let called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();
-    let bytes = match collect(body, MOST_WHOLE, answers::relay_limits(exchange)).await? {
-        Collected::Whole(bytes) => answer::read(bytes, false)?.bytes,
-        Collected::TooLong(..) => return Err(AnswerFault::NotJson.into()),
-    };
+    let bytes = answer::read(answers::whole(exchange, body).await?, false)?.bytes;
     let text = std::str::from_utf8(&bytes).map_err(|_| AnswerFault::NotJson)?;
     let object = Object::parse(text).map_err(|_| AnswerFault::NotJson)?;
     let data = object.get("data").and_then(|data| json::elements(data.value)).ok_or(AnswerFault::NotJson)?;
@@ -145,24 +146,48 @@ fn join(parts: &[Part], tokens: Tokens, inputs: usize) -> Result<Bytes, GatewayE
     )))
 }
 
-/// The longest input of an embeddings request.
-pub(super) fn longest_input(route: Route, head: &RequestHead<'_>) -> Longest {
-    let lengths = inputs(route, head)?.into_iter().map(str::len).enumerate();
-    lengths.max_by_key(|(index, length)| (*length, std::cmp::Reverse(*index)))
+/// What is most likely wrong if this request is refused.
+pub(super) fn suspect(route: Route, head: &RequestHead<'_>) -> Option<Suspect> {
+    let input = head.object.get("input").filter(|_| route == Route::Embeddings)?;
+    let elements = json::elements(input.value)?;
+    if elements.first()?.starts_with(|first: char| first == '[' || first.is_ascii_digit()) {
+        return Some(Suspect::TokenIds);
+    }
+    let lengths = elements.iter().map(|element| element.len()).enumerate();
+    let (index, length) = lengths.max_by_key(|(index, length)| (*length, std::cmp::Reverse(*index)))?;
+    Some(Suspect::Longest(index, length))
 }
 
 /// The upstream refuses a whole batch for one over-long input and does not say which
 /// (siliconflow-api.md, section 7); the longest is named, with the limit where it is known.
-pub(super) fn name_long_input(error: GatewayError, longest: Longest) -> GatewayError {
-    match (error, longest) {
-        (GatewayError::Refused(mut refusal, model), Some((index, length)))
+pub(super) fn name_suspect(error: GatewayError, suspect: Option<Suspect>) -> GatewayError {
+    match (error, suspect) {
+        (GatewayError::Refused(mut refusal, model), Some(suspect))
             if matches!(refusal.cause, Cause::Parameter | Cause::ContextTooLong) =>
         {
-            let limit = quirks::max_embedding_tokens(&model);
-            let limit = limit.map(|limit| format!("; {model} takes {limit} tokens")).unwrap_or_default();
-            refusal.text = format!("{} (the longest input is input[{index}], {length} bytes{limit})", refusal.text);
+            refusal.text = format!("{} ({})", refusal.text, suspect.hint(&model));
             GatewayError::Refused(refusal, model)
         }
         (error, _) => error,
+    }
+}
+
+impl Suspect {
+    fn hint(self, model: &str) -> String {
+        match self {
+            Self::TokenIds => "inputs of token ids are not taken, send text; in LangChain set check_embedding_ctx_length=False".to_owned(),
+            Self::Longest(index, length) => {
+                let limit = quirks::max_embedding_tokens(model).map(|limit| format!("; {model} takes {limit} tokens"));
+                format!("the longest input is input[{index}], {length} bytes{}", limit.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The same input, counted in the whole batch of which this part begins at `first`.
+    fn shifted(self, first: usize) -> Self {
+        match self {
+            Self::Longest(index, length) => Self::Longest(index + first, length),
+            Self::TokenIds => Self::TokenIds,
+        }
     }
 }

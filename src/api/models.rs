@@ -5,13 +5,12 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::json;
 
-use super::answers::{self, Answered, MOST_WHOLE};
+use super::answers::{self, Answered};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::headers;
 use super::route::Route;
 use crate::relay::answer::{self, AnswerFault};
-use crate::relay::collect::{Collected, collect};
 use crate::relay::usage::Usage;
 use crate::upstream::RequestBody;
 use crate::wire::json::{self, Object};
@@ -25,10 +24,7 @@ pub(super) async fn answer(exchange: &mut Exchange) -> Result<Answered, GatewayE
     exchange.note(&called);
     let called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();
-    let list = match collect(body, MOST_WHOLE, answers::relay_limits(exchange)).await? {
-        Collected::Whole(bytes) => answer::read(bytes, false)?.bytes,
-        Collected::TooLong(..) => return Err(AnswerFault::NotJson.into()),
-    };
+    let list = answer::read(answers::whole(exchange, body).await?, false)?.bytes;
     let bytes = match single {
         Some(id) => one(exchange, &list, &id)?,
         None => all(exchange, list)?,

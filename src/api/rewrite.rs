@@ -15,8 +15,6 @@ pub struct Rewrite {
     edits: Vec<Edit>,
     /// Names of the edits, for the caller.
     pub names: Vec<&'static str>,
-    /// The request goes without streaming and its answer is streamed again by the gateway.
-    pub is_restreamed: bool,
 }
 
 impl Rewrite {
@@ -90,9 +88,9 @@ impl Rewrite {
         self.add("ask-usage", [edit]);
     }
 
+    /// The request goes without streaming; its answer is streamed again by the gateway.
     fn stream_off(&mut self, head: &RequestHead<'_>) {
         let Some(stream) = head.object.get("stream") else { return };
-        self.is_restreamed = true;
         self.add("restreamed-tools", [Edit::replace(stream.span.clone(), "false")]);
         let options = head.object.position("stream_options");
         self.edits.extend(head.object.removals(options.as_slice()).into_iter().map(Edit::cut));

@@ -222,14 +222,14 @@ impl Gateway {
             return batch.run(exchange, rewritten, rewrite.names).await;
         }
         let expected = Expected {
+            is_streaming: head.is_streaming,
             is_usage_asked: head.is_usage_asked(),
-            is_restreamed: rewrite.is_restreamed,
             edits: std::mem::take(&mut rewrite.names),
         };
-        let longest = embeddings::longest_input(exchange.target.route, &head);
+        let suspect = embeddings::suspect(exchange.target.route, &head);
         let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes))).await?;
         let answered = answers::read(exchange, answer, expected).await;
-        answered.map_err(|error| embeddings::name_long_input(error, longest))
+        answered.map_err(|error| embeddings::name_suspect(error, suspect))
     }
 
     fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, is_anthropic: bool) -> Response<RelayBody> {

@@ -22,6 +22,9 @@ pub enum AnswerFault {
     /// It is compressed although nobody asked for that, and cannot be read.
     #[error("SiliconFlow compressed an answer although it was not asked to (content-encoding: {0}).")]
     Compressed(String),
+    /// More than any real answer: it is not held, and not passed on unseen either.
+    #[error("SiliconFlow's answer is longer than {0} bytes, more than any real one.")]
+    TooLong(usize),
     /// An error object where the answer should be: its text.
     #[error("SiliconFlow answered 200 with an error inside.")]
     Refused(Bytes),

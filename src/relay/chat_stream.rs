@@ -25,6 +25,9 @@ pub enum StreamFault {
     /// An event without end.
     #[error("an event of the stream outgrew {MAX_EVENT} bytes")]
     TooLong,
+    /// An event that is no chunk and not even JSON.
+    #[error("the upstream sent an event that is not JSON")]
+    NotJson,
     /// The upstream sent an error where a chunk should be: its JSON text.
     #[error("the upstream reported an error in mid-stream")]
     Error(String),
@@ -149,8 +152,19 @@ impl ChatStream {
         edited.map_or(whole, Bytes::from)
     }
 
+    /// Lines that clients of a chat stream do not expect are left out: some clients take an `event:` for
+    /// another kind of stream, some fail on bytes that are no text.
     fn judge(&mut self, event: &[u8]) -> Verdict {
-        let Some(place) = sse::data(event) else { return Verdict::Keep };
+        let shape = sse::shape(event);
+        if shape.has_other_lines {
+            let cleaned = sse::without_other_lines(event);
+            return match self.judge(&cleaned) {
+                Verdict::Keep if shape.data.is_none() && !cleaned.contains(&b':') => Verdict::Drop,
+                Verdict::Keep => Verdict::Replace(cleaned),
+                other => other,
+            };
+        }
+        let Some(place) = shape.data else { return Verdict::Keep };
         let data = &event[place.clone()];
         if is_plain_chunk(data) {
             self.chunks += 1;
@@ -159,10 +173,16 @@ impl ChatStream {
         if data.trim_ascii() == b"[DONE]" {
             return self.done(event);
         }
-        // Not JSON, or not text at all: no business of ours.
-        let Ok(text) = std::str::from_utf8(data) else { return Verdict::Keep };
-        let Ok(object) = Object::parse(text) else { return Verdict::Keep };
-        self.inspect(event, place.start, text, &object)
+        self.judge_payload(event, place.start, data)
+    }
+
+    fn judge_payload(&mut self, event: &[u8], start: usize, data: &[u8]) -> Verdict {
+        let Ok(text) = std::str::from_utf8(data) else { return Verdict::Fault(StreamFault::NotJson) };
+        if let Ok(object) = Object::parse(text) {
+            return self.inspect(event, start, text, &object);
+        }
+        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+        if is_json { Verdict::Keep } else { Verdict::Fault(StreamFault::NotJson) }
     }
 
     fn done(&mut self, event: &[u8]) -> Verdict {
@@ -262,6 +282,7 @@ fn is_plain_chunk(data: &[u8]) -> bool {
     let Some(at) = choices.find(data) else { return false };
     let rest = &data[at + 9..];
     rest.trim_ascii_start().strip_prefix(b":").is_some_and(|value| value.trim_ascii_start().starts_with(b"[{"))
+        && data.trim_ascii_end().ends_with(b"}")
         && is_absent_or_null(data, finish)
         && is_absent_or_null(data, usage)
         && is_absent_or_null(data, tools)

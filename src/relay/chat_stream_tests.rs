@@ -126,8 +126,32 @@ fn errors_inside_the_stream_are_recognised() {
     let error = r#"{"code":50505,"message":"Model service overloaded.","data":null}"#;
     let (_, result, _) = run(&format!("{}data: {error}\n\n", chunk(&content("a"), "")), false, &[]);
     assert_eq!(result, Err(StreamFault::Error(error.to_owned())));
-    let garbage = "data: {{{nope\n\ndata: 7\n\ndata: {\"x\":1}\n\n";
-    assert_eq!(run(garbage, false, &[]).0, garbage, "garbage passes");
+    let odd = format!("data: 7
+
+data: {{\"x\":1}}
+
+{}", chunk(&finish("stop"), ""));
+    assert_eq!(run(&format!("{odd}data: [DONE]
+
+"), false, &[]).0, format!("{odd}data: [DONE]
+
+"), "JSON of another kind passes");
+    assert_eq!(run("data: {{{nope
+
+", false, &[]).1, Err(StreamFault::NotJson));
+    let cut_off = chunk(&content("a"), "").replace("}
+
+", "
+
+");
+    assert_eq!(run(&cut_off, false, &[]).1, Err(StreamFault::NotJson));
+}
+
+#[test]
+fn lines_that_no_client_expects_are_left_out() {
+    let (first, last) = (chunk(&content("a"), ""), chunk(&finish("stop"), ""));
+    let noisy = format!("garbage\n\nevent: message\nid: 7\n{first}retry: 10\n\n: note\n\n{last}data: [DONE]\n\n");
+    assert_eq!(run(&noisy, false, &[]).0, format!("{first}: note\n\n{last}data: [DONE]\n\n"));
 }
 
 #[test]

@@ -7,20 +7,11 @@ use tokio::time::Instant;
 
 use super::relayed::{RelayError, RelayLimits, reason};
 
-/// What reading a whole body gave.
-#[derive(Debug)]
-pub enum Collected {
-    /// All of it.
-    Whole(Bytes),
-    /// Too much to hold: the beginning, and the rest as it comes.
-    TooLong(Bytes, Incoming),
-}
-
-/// Reads a body to its end, or up to `most` bytes.
+/// Reads a body to its end; `None` when it is longer than `most` bytes.
 ///
 /// # Errors
 /// [`RelayError`] when it breaks off or a limit passes.
-pub async fn collect(mut body: Incoming, most: usize, limits: RelayLimits) -> Result<Collected, RelayError> {
+pub async fn collect(mut body: Incoming, most: usize, limits: RelayLimits) -> Result<Option<Bytes>, RelayError> {
     let mut held = Vec::new();
     let mut first = Bytes::new();
     loop {
@@ -42,8 +33,8 @@ pub async fn collect(mut body: Incoming, most: usize, limits: RelayLimits) -> Re
         }
         held.extend_from_slice(&data);
         if held.len() > most {
-            return Ok(Collected::TooLong(held.into(), body));
+            return Ok(None);
         }
     }
-    Ok(Collected::Whole(if held.is_empty() { first } else { held.into() }))
+    Ok(Some(if held.is_empty() { first } else { held.into() }))
 }

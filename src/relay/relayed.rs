@@ -77,8 +77,6 @@ pub type ErrorEvent = fn(&RelayError) -> Bytes;
 #[derive(Debug)]
 pub struct Relayed {
     upstream: Incoming,
-    /// Bytes read before relaying began, to be sent first.
-    prefix: Bytes,
     tap: Tap,
     settlement: Option<Settlement>,
     limits: RelayLimits,
@@ -109,7 +107,6 @@ impl Relayed {
     ) -> Self {
         Self {
             upstream,
-            prefix: Bytes::new(),
             tap,
             settlement: Some(settlement),
             limits,
@@ -119,13 +116,6 @@ impl Relayed {
             gathered: Gathered::default(),
             state: State::Flowing,
         }
-    }
-
-    /// Sends `prefix`, which was read before, first.
-    #[must_use]
-    pub fn with_prefix(mut self, prefix: Bytes) -> Self {
-        self.prefix = prefix;
-        self
     }
 
     /// The next piece for the caller.
@@ -144,14 +134,10 @@ impl Relayed {
 
     /// The upstream's own length where every byte passes.
     pub(super) fn size_hint(&self) -> SizeHint {
-        let is_untouched = matches!(self.tap, Tap::Opaque) && self.prefix.is_empty();
-        if is_untouched { self.upstream.size_hint() } else { SizeHint::default() }
+        if matches!(self.tap, Tap::Opaque) { self.upstream.size_hint() } else { SizeHint::default() }
     }
 
     fn poll_flowing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        if !self.prefix.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.prefix)))));
-        }
         while self.gathered.len() < MOST_JOINED {
             match Pin::new(&mut self.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {

@@ -140,24 +140,65 @@ fn first_end(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
-/// Where the payload of an event with exactly one `data` line stands in it (offsets; without the
-/// optional space behind the colon and the line end). `None` for comments, other fields only, or
-/// data over several lines, which nobody sends and which is passed on unread.
-pub fn data(event: &[u8]) -> Option<std::ops::Range<usize>> {
-    let mut found = None;
-    let mut start = 0;
-    while start < event.len() {
-        let end = memchr::memchr2(b'\n', b'\r', &event[start..]).map_or(event.len(), |at| start + at);
-        if let Some(payload) = event[start..end].strip_prefix(b"data:") {
-            if found.is_some() {
-                return None;
+/// What stands in an event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// Where the payload stands (offsets; without the optional space behind the colon and the line
+    /// end). `None` when there is no `data` line, or several, which nobody sends.
+    pub data: Option<std::ops::Range<usize>>,
+    /// There are lines besides `data` and comments: other fields, or no fields at all.
+    pub has_other_lines: bool,
+}
+
+/// Reads the lines of an event.
+pub fn shape(event: &[u8]) -> Shape {
+    let mut shape = Shape::default();
+    let mut is_doubled = false;
+    for line in lines(event) {
+        match &event[line.clone()] {
+            [] | [b':', ..] => {}
+            text if text.starts_with(b"data:") => {
+                is_doubled |= shape.data.is_some();
+                let space = usize::from(text.get(5) == Some(&b' '));
+                shape.data = Some(line.start + 5 + space..line.end);
             }
-            let space = usize::from(payload.first() == Some(&b' '));
-            found = Some(start + 5 + space..end);
+            _ => shape.has_other_lines = true,
         }
-        start = end + 1;
     }
-    found
+    shape.data = shape.data.filter(|_| !is_doubled);
+    shape
+}
+
+/// The event with its `data` lines, comments and blank lines only.
+pub fn without_other_lines(event: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(event.len());
+    let starts: Vec<_> = lines(event).map(|line| line.start).collect();
+    for (index, start) in starts.iter().enumerate() {
+        let whole = &event[*start..starts.get(index + 1).copied().unwrap_or(event.len())];
+        if matches!(whole, [] | [b':' | b'\r' | b'\n', ..]) || whole.starts_with(b"data:") {
+            out.extend_from_slice(whole);
+        }
+    }
+    out
+}
+
+/// Where the lines of an event stand, without their ends.
+fn lines(event: &[u8]) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        if start >= event.len() {
+            return None;
+        }
+        let end = memchr::memchr2(b'\n', b'\r', &event[start..]).map_or(event.len(), |at| start + at);
+        let line = start..end;
+        start = end + 1 + usize::from(event[end..].starts_with(b"\r\n"));
+        Some(line)
+    })
+}
+
+/// [`Shape::data`] alone.
+pub fn data(event: &[u8]) -> Option<std::ops::Range<usize>> {
+    shape(event).data
 }
 
 #[cfg(test)]
@@ -212,5 +253,8 @@ mod tests {
         assert_eq!(payload("event: x\r\ndata:{}\r\n\r\n").as_deref(), Some("{}"));
         assert_eq!(payload(": note\n\n"), None);
         assert_eq!(payload("data: a\ndata: b\n\n"), None);
+        assert!(!shape(b": note\ndata: {}\n\n").has_other_lines);
+        let cleaned = without_other_lines(b"event: x\r\n: note\r\n\xff\r\ndata: {}\r\n\r\n");
+        assert_eq!(cleaned, b": note\r\ndata: {}\r\n\r\n");
     }
 }

@@ -140,9 +140,10 @@ fn upstream_view(error: &UpstreamError) -> View {
         UpstreamError::Connect(_) => server(502, "upstream_unreachable", label),
         UpstreamError::ConnectTimeout(_) => server(504, "upstream_connect_timeout", label),
         UpstreamError::Tls(_) => server(502, "upstream_tls", label).never(),
-        UpstreamError::FirstByteTimeout(_) => server(504, "upstream_first_byte_timeout", label),
-        UpstreamError::Closed => server(502, "upstream_closed", label),
-        UpstreamError::Protocol(_) => server(502, "upstream_protocol", label),
+        // It may have been run and charged: clients that try again by themselves would pay again.
+        UpstreamError::FirstByteTimeout(_) => server(504, "upstream_first_byte_timeout", label).never(),
+        UpstreamError::Closed => server(502, "upstream_closed", label).never(),
+        UpstreamError::Protocol(_) => server(502, "upstream_protocol", label).never(),
         UpstreamError::BreakerOpen(wait, _) => server(503, "upstream_unreachable", label).after(*wait),
         UpstreamError::ModelBusy(_, wait) => overloaded(label, *wait),
         UpstreamError::KeysResting => server(502, "upstream_key_invalid", label).never(),
@@ -156,11 +157,12 @@ fn upstream_view(error: &UpstreamError) -> View {
 }
 
 pub(super) fn relay_view(error: &RelayError) -> View {
-    match error {
+    let view = match error {
         RelayError::Idle(_) => server(504, "upstream_idle_timeout", error.label()),
         RelayError::Total => server(504, "upstream_total_timeout", error.label()),
         RelayError::Broken(_) | RelayError::Stream(_) => server(502, "upstream_stream_broken", error.label()),
-    }
+    };
+    view.never()
 }
 
 pub(super) fn refusal_view(refusal: &Refusal) -> View {
