@@ -1,1 +1,21 @@
-//! binary
+//! The real binary through the doors that people use: its command line, its files, its signals and its sockets.
+//! `program` starts and ends processes, `gateway` is one that serves; one module for each behaviour.
+
+mod commands;
+mod config_faults;
+mod demo;
+mod descriptors;
+mod doctor;
+mod drain;
+mod first_start;
+mod gateway;
+mod listeners;
+mod logs;
+mod program;
+mod readme;
+mod reload;
+mod reload_files;
+mod repository_config;
+mod search_path;
+mod tls;
+mod tls_client;

@@ -1,1 +1,25 @@
-//! data_path
+//! The way of a request and its answer through the gateway, from socket to socket. Each file is one
+//! behaviour; a test marked as ignored with the word "bug" shows a mistake that is still there.
+
+mod answers;
+mod auth;
+mod bytes;
+mod connections;
+mod doors;
+mod embeddings;
+mod gone;
+mod heads;
+mod health;
+mod labels;
+mod limits;
+mod logs;
+mod memory;
+mod refusals;
+mod reuse;
+mod stream_ends;
+mod streams;
+mod support;
+mod uploads;
+mod upstreams;
+mod urls;
+mod versions;

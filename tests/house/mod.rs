@@ -1,1 +1,8 @@
-//! house
+//! Rules of the code base that no compiler holds: who may know whom, what the documents say of the code, what no file
+//! may contain. They read the repository's own files.
+
+mod documents;
+mod files;
+mod layers;
+mod links;
+mod source;

@@ -11,29 +11,12 @@ import xml.etree.ElementTree as xml
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .result import Result
+
 HERE = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 TEST_LIMIT = 300
 INSTALL_LIMIT = 900
-
-
-@dataclass
-class Result:
-    """Names of tests by outcome."""
-
-    passed: list = field(default_factory=list)
-    failed: list = field(default_factory=list)
-    skipped: list = field(default_factory=list)
-
-    def add(self, other):
-        for kind in ("passed", "failed", "skipped"):
-            getattr(self, kind).extend(getattr(other, kind))
-
-    def check(self, name, is_true):
-        (self.passed if is_true else self.failed).append(name)
-
-    def __str__(self):
-        return f"{len(self.passed)} passed, {len(self.failed)} failed, {len(self.skipped)} skipped"
 
 
 def run(command, limit, **options):
@@ -61,7 +44,7 @@ def junit(report: Path, status, client):
     """The tests in a JUnit report; none at all, or a bad end without a failure, is a failure too."""
     result = Result()
     for case in xml.parse(report).iter("testcase") if report.exists() else ():
-        name = f"{client}: {case.get('name')}"
+        name = f"{client}: {case.get('classname')}: {case.get('name')}"
         if case.find("failure") is not None or case.find("error") is not None:
             result.failed.append(name)
         elif case.find("skipped") is not None:

@@ -10,6 +10,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from .result import Result
+
 CONFIG = """
 [upstream]
 base_url = "{upstream}"
@@ -134,8 +136,6 @@ class Stack:
 
     def verdict(self):
         """What must be true after any client's tests, whatever they were."""
-        from .clients import Result
-
         result = Result()
         log = (self.folder / "serve.log").read_text()
         result.check("no key in the gateway's log", not any(key in log for key in self.keys.values()))

@@ -28,6 +28,8 @@ export const PIXEL =
 const cases = JSON.parse(readFileSync(process.env.CASES, 'utf8'))
 /** Errors, and what a client must report of each; where `final`, a client's own retries must not happen. */
 export const ERRORS = cases.errors.map(error => ({ model: CHAT, key: 'ANN', calls: 1, retries: error.final ? 2 : 0, ...error }))
+/** Faults that a client must not notice. */
+export const ODD = cases.odd
 /** Faults that end a stream in its middle. */
 export const BROKEN = cases.broken
 

@@ -136,6 +136,16 @@ test('an endpoint closed to a restricted key', async () => {
   assert.deepEqual(await requests(), [])
 })
 
+for (const fault of gateway.ODD) {
+  test(`odd stream: ${fault}`, async () => {
+    const options = { model: `fault/${fault}`, stream: true, stream_options: { include_usage: true } }
+    const chunks = await all(await chat(say(TEXT), options))
+    assert.equal(text(chunks), TEXT)
+    const plain = (await chat(say(TEXT))).usage
+    assert.equal(chunks.at(-1).usage.total_tokens, plain.total_tokens)
+  })
+}
+
 for (const fault of gateway.BROKEN) {
   test(`broken stream: ${fault}`, async () => {
     const received = []

@@ -59,6 +59,7 @@ class Case:
 
 _CASES = json.loads((Path(__file__).parents[1] / "cases.json").read_text())
 ERRORS = [Case(**case) for case in _CASES["errors"]]
+ODD = _CASES["odd"]
 BROKEN = _CASES["broken"]
 
 
@@ -86,9 +87,6 @@ class Emulator:
 
     def reset(self):
         self._call("/mock/reset", {})
-
-    def inject(self, fault, **options):
-        self._call("/mock/faults", {"fault": fault, **options})
 
     def requests(self):
         return self._call("/mock/requests")

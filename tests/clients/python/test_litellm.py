@@ -1,5 +1,7 @@
 """The LiteLLM SDK."""
 
+import json
+
 import litellm
 import pytest
 from gateway import *

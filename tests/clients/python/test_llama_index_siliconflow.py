@@ -1,5 +1,7 @@
 """LlamaIndex with its own packages for SiliconFlow, which take the full URL of each endpoint."""
 
+import json
+
 import pytest
 import requests
 from gateway import *

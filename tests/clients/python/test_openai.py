@@ -1,6 +1,7 @@
 """openai-python, 3.x and 1.x."""
 
 import json
+import time
 
 import openai
 import pytest
@@ -210,6 +211,28 @@ def test_a_quoted_upstream_key_is_masked():
 def test_overload_that_passes_is_not_noticed(emulator):
     assert chat(say(TEXT), model="fault/flaky-503:2").choices[0].message.content == TEXT
     assert len(emulator.requests()) == 3 and emulator.billed()["requests"] == 1
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_odd_stream_is_made_plain(fault):
+    *chunks, last = chat(say(TEXT), model=f"fault/{fault}", stream=True, stream_options={"include_usage": True})
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
+    assert last.choices == [] and counts(last.usage) == counts(chat(say(TEXT)).usage)
+
+
+def test_whole_answer_in_place_of_a_stream():
+    """Never an empty stream without an error."""
+    chunks = list(chat("Hi", model="fault/keepalive-lie", stream=True))
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Hello."
+
+
+def test_a_caller_who_leaves_is_followed_by_the_gateway(emulator):
+    """The gateway itself would give up after a second of silence."""
+    stream, start = chat("[[tokens=9]]", model="fault/stall:3", stream=True), time.monotonic()
+    next(iter(stream))
+    stream.close()
+    while not emulator.requests()[0]["client_gone"]:
+        assert time.monotonic() < start + 0.8, "the upstream call goes on"
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -1,6 +1,7 @@
 """pydantic-ai."""
 
 import asyncio
+import base64
 
 import pytest
 from gateway import *
