@@ -1,0 +1,220 @@
+//! A wrong configuration: all its faults at once, each with file, line and remedy, from every command alike.
+
+use super::program::{Finished, Home, finished, flowgate};
+
+async fn check(home: &Home, arguments: &[&str]) -> Finished {
+    let mut command = flowgate(home, &[&["check", "--config", "flowgate.toml"], arguments].concat());
+    command.env("SILICONFLOW_API_KEY", "sk-mock");
+    finished(command).await
+}
+
+async fn serve(home: &Home) -> Finished {
+    let mut command = flowgate(home, &["serve", "--config", "flowgate.toml", "--admin-listen", "127.0.0.1:0"]);
+    command.env("SILICONFLOW_API_KEY", "sk-mock");
+    finished(command).await
+}
+
+/// Line of the file, and words of its fault.
+type Expected = (usize, &'static str);
+
+/// `check`, `check --json` and `serve` refuse `text` with just these faults.
+async fn refused(text: &str, expected: &[Expected]) {
+    let home = Home::new();
+    home.write("flowgate.toml", text);
+    let (plain, json) = (check(&home, &[]).await, check(&home, &["--json"]).await);
+    assert_eq!([plain.code, json.code], [Some(1); 2], "{plain:?}");
+    let serve = serve(&home).await;
+    assert_eq!(serve.code, Some(1), "{serve:?}");
+    let json = json.json();
+    assert_eq!(json["ok"], false);
+    for (line, words) in expected {
+        let place = format!("flowgate.toml:{line}: ");
+        for (command, said) in [("check", &plain.stdout), ("serve", &serve.stderr)] {
+            let found = said.lines().any(|fault| fault.contains(&place) && fault.contains(words));
+            assert!(found, "{command}: no fault of line {line} with {words:?} in:\n{said}");
+        }
+        let faults = json["faults"].as_array().unwrap();
+        let found = faults.iter().any(|fault| {
+            fault["line"] == *line
+                && fault["file"] == "flowgate.toml"
+                && fault["message"].as_str().unwrap().contains(words)
+        });
+        assert!(found, "--json: no fault of line {line} with {words:?} in {json}");
+    }
+    assert_eq!(plain.stdout.lines().count(), expected.len(), "more or fewer than expected:\n{}", plain.stdout);
+}
+
+#[tokio::test]
+async fn all_faults_come_at_once() {
+    let text = r#"[server]
+listn = "127.0.0.1:4000"
+listen = "localhost:4000"
+max_body = "64MB"
+max_connections = 0
+drain_timeout = "0s"
+body_timeout = 5
+unknown_paths = "maybe"
+origins = "https://a.example"
+[admin]
+listen = 4001
+[log]
+format = "xml"
+[upstream]
+base_url = "ftp://api.siliconflow.cn"
+idle_timeout = "soon"
+retries = 11
+forward_headers = ["authorization"]
+ca_file = "absent.pem"
+[models.alias]
+"gpt-*-mini" = "Qwen/Qwen3-8B"
+[[account]]
+api_key = "sk-plain"
+[[account]]
+name = "two"
+[[key]]
+name = "ann"
+[[key]]
+name = "bob"
+hash = "sha256:12"
+[[key]]
+name = "eve"
+hash = "sha256:36c76b48bb2ee1d9d37140550e9d7ed7d395cf56f41050dc2a72e5291c0011f0"
+expires = "2027-01-31"
+[colour]
+dark = true
+"#;
+    let faults = [
+        (2, "server.listn: unknown name; did you mean `listen`?"),
+        (3, "127.0.0.1:4000"),
+        (4, "write it like \"64MiB\""),
+        (5, "from 1 to 1000000"),
+        (6, "zero"),
+        (7, "a duration such as \"30s\""),
+        (8, "\"pass\", \"refuse\""),
+        (9, "a list of strings"),
+        (11, "a string in quotes"),
+        (13, "\"pretty\", \"json\""),
+        (15, "is not http or https"),
+        (16, "write it like \"30s\""),
+        (17, "from 0 to 10"),
+        (18, "`authorization` is no header that can be forwarded"),
+        (19, "cannot read"),
+        (21, "`*` may stand only at the end"),
+        (23, "an account needs a name"),
+        (23, "a secret is written { env ="),
+        (25, "an account needs a key"),
+        (27, "either `secret` (by reference) or `hash`"),
+        (30, "64 hex digits"),
+        (34, "without quotes"),
+        (35, "colour: unknown name"),
+    ];
+    refused(text, &faults).await;
+}
+
+#[tokio::test]
+async fn broken_toml_has_a_line_too() {
+    refused("[server]\nlisten = \n", &[(2, "")]).await;
+    refused("[server]\nlisten = \"127.0.0.1:4000\"\nlisten = \"127.0.0.1:4001\"\n", &[(3, "duplicate key")]).await;
+    refused("[server\n", &[(1, "")]).await;
+}
+
+/// Two keys of one name would share their metrics; of one secret, one would never be used.
+#[tokio::test]
+async fn keys_that_are_there_twice_have_a_line() {
+    let key = |name: &str, digit: char| {
+        format!("[[key]]\nname = \"{name}\"\nhash = \"sha256:{}\"\n", String::from(digit).repeat(64))
+    };
+    refused(&format!("{}{}", key("ann", 'a'), key("ann", 'b')), &[(4, "ann")]).await;
+    refused(&format!("{}{}", key("ann", 'a'), key("bob", 'a')), &[(4, "bob")]).await;
+}
+
+#[tokio::test]
+async fn accounts_that_are_there_twice_have_a_line() {
+    let account = "[[account]]\nname = \"main\"\napi_key = { env = \"SILICONFLOW_API_KEY\" }\n";
+    refused(&format!("{account}{account}"), &[(4, "main")]).await;
+}
+
+#[tokio::test]
+async fn an_open_gateway_for_others_has_a_line() {
+    refused("[server]\nlisten = \"0.0.0.0:4000\"\n", &[(2, "[[key]]")]).await;
+}
+
+#[tokio::test]
+async fn every_alias_that_cannot_be_has_a_line() {
+    let text = "[models.alias]\n\"good\" = \"Qwen/Qwen3-8B\"\n\"a*b\" = \"x\"\n\"\" = \"x\"\n\"empty\" = \"\"\n\"round\" = \"about\"\n\"about\" = \"round\"\n";
+    refused(text, &[(3, "a*b"), (4, ""), (5, "empty"), (6, "circle")]).await;
+}
+
+/// A word that is no level would be taken for the name of a module and silence everything else.
+#[tokio::test]
+async fn a_level_that_is_none_is_refused() {
+    refused("[log]\nlevel = \"warning\"\n", &[(2, "\"warn\"")]).await;
+    refused("[log]\nlevel = \"verbose\"\n", &[(2, "\"debug\"")]).await;
+}
+
+/// Such an origin would never match one that a browser sends.
+#[tokio::test]
+async fn an_origin_that_no_browser_sends_is_refused() {
+    refused("[server]\norigins = [\"app.nextchat.dev\"]\n", &[(2, "https://")]).await;
+    refused("[server]\norigins = [\"https://app.nextchat.dev/\"]\n", &[(2, "app.nextchat.dev")]).await;
+}
+
+#[tokio::test]
+async fn a_host_that_no_request_names_is_refused() {
+    refused("[server]\nhosts = [\"https://gateway.example\"]\n", &[(2, "gateway.example")]).await;
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read_are_named() {
+    let home = Home::new();
+    std::fs::write(home.path("flowgate.toml"), b"[server]\n# \xff\n").unwrap();
+    for end in [check(&home, &[]).await, serve(&home).await] {
+        assert_eq!(end.code, Some(1));
+        assert!(end.text().contains("flowgate.toml"), "{end:?}");
+    }
+    home.remove("flowgate.toml");
+    std::fs::create_dir(home.path("flowgate.toml")).unwrap();
+    let end = check(&home, &[]).await;
+    assert_eq!(end.code, Some(1));
+    assert!(end.text().contains("flowgate.toml"), "{end:?}");
+}
+
+/// What `check` finds good must start: certificates that cannot be used are faults of the configuration.
+#[tokio::test]
+async fn certificates_are_checked_as_well() {
+    refused(
+        "[server.tls]\ncert_file = \"absent.pem\"\nkey_file = \"absent.key\"\n",
+        &[(2, "absent.pem"), (3, "absent.key")],
+    )
+    .await;
+    refused("[server.tls]\ncert_file = \"only.pem\"\n", &[(2, "both cert_file and key_file")]).await;
+}
+
+#[tokio::test]
+async fn roots_that_are_none_are_found_as_well() {
+    let home = Home::new();
+    home.write("ca.pem", "not a certificate");
+    home.write("flowgate.toml", "[upstream]\nca_file = \"ca.pem\"\n");
+    for end in [check(&home, &[]).await, serve(&home).await] {
+        assert_eq!(end.code, Some(1), "{end:?}");
+        assert!(end.text().contains("ca.pem"), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_file_is_summed_up_without_secrets() {
+    let home = Home::new();
+    home.write("ann.key", "sk-canary");
+    home.write(
+        "flowgate.toml",
+        "[[key]]\nname = \"ann\"\nsecret = { file = \"ann.key\" }\n[models.alias]\n\"fast\" = \"Qwen/Qwen3-8B\"\n",
+    );
+    let (plain, json) = (check(&home, &[]).await, check(&home, &["--json"]).await);
+    assert_eq!((plain.code, json.code), (Some(0), Some(0)));
+    assert!(plain.stdout.starts_with("ok   configuration: flowgate.toml\n"), "{plain:?}");
+    let told = json.json();
+    assert_eq!((&told["ok"], &told["settings"]["keys"][0]), (&true.into(), &"ann".into()));
+    for end in [plain, json] {
+        assert!(!end.text().contains("canary") && !end.text().contains("sk-mock"), "{end:?}");
+    }
+}
