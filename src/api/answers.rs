@@ -1,6 +1,7 @@
 //! From the upstream's answer to ours: refusals become errors, streams are relayed, whole JSON
 //! answers are read and put right.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -14,13 +15,13 @@ use super::headers;
 use super::route::{self, Route};
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
-use crate::relay::chat_stream::ChatStream;
-use crate::relay::collect::collect;
-use crate::relay::relayed::{ErrorEvent, RelayLimits, Relayed, Tap};
+use crate::relay::chat_stream::{ChatStream, StreamFault};
+use crate::relay::collect::{Beginning, beginning, collect};
+use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
-use crate::upstream::Answer;
+use crate::upstream::{Answer, KeyLease};
 use crate::upstream::refusal::Refusal;
 use crate::wire::json::Object;
 
@@ -42,6 +43,7 @@ pub(super) struct Expected {
 /// An answer ready to go, but for the headers that all have.
 pub(super) struct Answered {
     status: StatusCode,
+    lease: Option<KeyLease>,
     headers: HeaderMap,
     edits: Vec<&'static str>,
     content: Content,
@@ -49,13 +51,13 @@ pub(super) struct Answered {
 
 enum Content {
     Whole(Bytes, Usage),
-    Relayed(Incoming, Tap),
+    Relayed(Incoming, Tap, Bytes),
 }
 
 impl Answered {
     /// A whole JSON answer made by the gateway.
     pub(super) fn json(headers: HeaderMap, bytes: Bytes, usage: Usage, edits: Vec<&'static str>) -> Self {
-        let mut answered = Self { status: StatusCode::OK, headers, edits, content: Content::Whole(bytes, usage) };
+        let mut answered = Self { status: StatusCode::OK, lease: None, headers, edits, content: Content::Whole(bytes, usage) };
         answered.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answered
     }
@@ -68,11 +70,13 @@ pub(super) async fn read(
     expected: Expected,
 ) -> Result<Answered, GatewayError> {
     let answer = accepted(exchange, answer).await?;
+    let lease = answer.lease;
     let (parts, body) = answer.response.into_parts();
     let route = exchange.target.route;
     let headers = headers::answer_headers(&parts.headers);
     let mut answered = Answered {
         status: parts.status,
+        lease: Some(lease.clone()),
         headers,
         edits: expected.edits,
         content: Content::Whole(Bytes::new(), Usage::default()),
@@ -84,26 +88,33 @@ pub(super) async fn read(
         if expected.is_streaming || !exchange.accept_encoding.as_ref().is_some_and(is_read) {
             return Err(AnswerFault::Compressed(encoding.to_owned()).into());
         }
-        answered.content = Content::Relayed(body, Tap::Opaque);
+        answered.content = Content::Relayed(body, Tap::Opaque, Bytes::new());
     } else if headers::is_event_stream(&parts.headers) {
         if route.is_chat() && !expected.is_streaming {
             return Err(AnswerFault::NotJson.into());
         }
-        answered.stream(route, body, expected.is_usage_asked);
+        answered.stream(exchange, &lease, body, expected.is_usage_asked).await?;
     } else if !route.answers_json() || is_plain_transcript(route, &parts.headers) {
-        answered.content = Content::Relayed(body, Tap::Opaque);
+        answered.content = Content::Relayed(body, Tap::Opaque, Bytes::new());
     } else {
-        let bytes = whole(exchange, body).await?;
+        let read = whole(exchange, &lease, body).await?;
         let is_restreamed = route.is_chat() && expected.is_streaming;
-        answered.whole(exchange, bytes, is_restreamed, expected.is_usage_asked)?;
+        answered.whole(exchange, read, is_restreamed, expected.is_usage_asked)?;
     }
     Ok(answered)
 }
 
-/// Reads the whole of an answer.
-pub(super) async fn whole(exchange: &Exchange, body: Incoming) -> Result<Bytes, GatewayError> {
+/// Reads the whole of a JSON answer and puts it right.
+pub(super) async fn whole(exchange: &Exchange, lease: &KeyLease, body: Incoming) -> Result<answer::Answer, GatewayError> {
     let bytes = collect(body, MOST_WHOLE, relay_limits(exchange)).await?;
-    Ok(bytes.ok_or(AnswerFault::TooLong(MOST_WHOLE))?)
+    let bytes = bytes.ok_or(AnswerFault::TooLong(MOST_WHOLE))?;
+    answer::read(bytes, exchange.target.route.is_chat()).map_err(|fault| match fault {
+        AnswerFault::Refused(body) => {
+            let refusal = Refusal::read(200, &lease.account().mask(&body));
+            GatewayError::Refused(refusal, exchange.settlement.model.clone())
+        }
+        other => other.into(),
+    })
 }
 
 /// The answer, unless it is a refusal or a redirect.
@@ -117,35 +128,45 @@ pub(super) async fn accepted(exchange: &Exchange, answer: Answer) -> Result<Answ
     }
     let lease = answer.lease.clone();
     let retry_after = answer.response.headers().get(header::RETRY_AFTER).cloned();
+    let is_readable = !answer.response.headers().contains_key(header::CONTENT_ENCODING);
     let body = answer.read_refusal(exchange.snapshot.settings.idle_timeout).await;
-    let refusal = Refusal::read(status.as_u16(), &body);
-    let mut refusal = refusal.with_retry_after(retry_after.as_ref().and_then(headers::text), SystemTime::now());
-    refusal.text = lease.account().mask(&refusal.text);
+    let text = if is_readable { lease.account().mask(&body) } else { Cow::Borrowed(&b""[..]) };
+    let refusal = Refusal::read(status.as_u16(), &text);
+    let refusal = refusal.with_retry_after(retry_after.as_ref().and_then(headers::text), SystemTime::now());
     Err(GatewayError::Refused(refusal, exchange.settlement.model.clone()))
 }
 
 impl Answered {
-    fn stream(&mut self, route: Route, body: Incoming, is_usage_asked: bool) {
-        let tap = if route.is_chat() {
-            self.edits.push("usage-once");
-            Tap::Chat(Box::new(ChatStream::new(is_usage_asked)))
-        } else {
-            Tap::Events(Box::default())
-        };
+    async fn stream(
+        &mut self,
+        exchange: &Exchange,
+        lease: &KeyLease,
+        mut body: Incoming,
+        is_usage_asked: bool,
+    ) -> Result<(), GatewayError> {
         self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         self.headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        self.content = Content::Relayed(body, tap);
+        if !exchange.target.route.is_chat() {
+            self.content = Content::Relayed(body, Tap::Events(Box::default()), Bytes::new());
+            return Ok(());
+        }
+        self.edits.push("usage-once");
+        let mut chat = Box::new(ChatStream::new(is_usage_asked));
+        let beginning = beginning(&mut body, &mut chat, relay_limits(exchange)).await;
+        self.content = match beginning.map_err(|error| broken(exchange, lease, error))? {
+            Beginning::First(first) => Content::Relayed(body, Tap::Chat(chat), first),
+            Beginning::All(all) => Content::Whole(all, chat.usage(true)),
+        };
+        Ok(())
     }
 
     fn whole(
         &mut self,
         exchange: &Exchange,
-        bytes: Bytes,
+        read: answer::Answer,
         is_restreamed: bool,
         is_usage_asked: bool,
     ) -> Result<(), GatewayError> {
-        let route = exchange.target.route;
-        let read = answer::read(bytes, route.is_chat())?;
         check_transcript(exchange, &read.bytes)?;
         self.edits.extend(read.edits);
         let mut bytes = read.bytes;
@@ -159,6 +180,17 @@ impl Answered {
         }
         self.content = Content::Whole(bytes, read.usage);
         Ok(())
+    }
+}
+
+/// A stream that broke before anything of it was passed on.
+fn broken(exchange: &Exchange, lease: &KeyLease, error: RelayError) -> GatewayError {
+    match error {
+        RelayError::Stream(StreamFault::Error(text)) => {
+            let refusal = Refusal::read(200, &lease.account().mask(text.as_bytes()));
+            GatewayError::Refused(refusal, exchange.settlement.model.clone())
+        }
+        other => other.into(),
     }
 }
 
@@ -205,12 +237,10 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
             }
             RelayBody::Whole(bytes, Some(Box::new(settlement)))
         }
-        Content::Relayed(body, tap) => {
-            let event = (!matches!(tap, Tap::Opaque)).then_some(match is_anthropic {
-                true => error::anthropic_error_event as ErrorEvent,
-                false => error::error_event,
-            });
-            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event)))
+        Content::Relayed(body, tap, first) => {
+            let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
+            let event = lease.map(|lease| error::error_event(lease, is_anthropic));
+            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event).with_first(first)))
         }
     };
     let mut response = Response::new(body);

@@ -71,14 +71,18 @@ impl Room {
 
     fn take(&self, bytes: u64) -> Result<(), BodyError> {
         let before = self.held.fetch_add(bytes, Ordering::Relaxed);
-        self.gauge.set(i64::try_from(before + bytes).unwrap_or(i64::MAX));
+        self.gauge.add(signed(bytes));
         if before + bytes > self.most { Err(BodyError::NoRoom) } else { Ok(()) }
     }
 
     fn give_back(&self, bytes: u64) {
-        let before = self.held.fetch_sub(bytes, Ordering::Relaxed);
-        self.gauge.set(i64::try_from(before.saturating_sub(bytes)).unwrap_or(i64::MAX));
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        self.gauge.sub(signed(bytes));
     }
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// A body that was read; its room is given back when it is dropped.

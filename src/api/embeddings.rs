@@ -2,7 +2,7 @@
 //! order as one answer. Callers send up to 1,000 inputs at once (clients.md, finding 11).
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, Method};
 
 use super::answers::{self, Answered};
@@ -12,7 +12,7 @@ use super::head::RequestHead;
 use super::headers;
 use super::route::Route;
 use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
-use crate::relay::answer::{self, AnswerFault};
+use crate::relay::answer::AnswerFault;
 use crate::relay::usage::{self, Tokens, Usage};
 use crate::upstream::refusal::Cause;
 use crate::upstream::{Answer, RequestBody};
@@ -64,16 +64,35 @@ impl Batch {
         edits: Vec<&'static str>,
     ) -> Result<Answered, GatewayError> {
         let bodies = parts(&body).ok_or(AnswerFault::NotJson)?;
-        let calls = stream::iter(bodies.into_iter().enumerate().map(|(number, body)| part(exchange, number, body)));
-        let parts: Vec<Part> = calls.buffered(PARTS_AT_ONCE).try_collect().await?;
+        let (parts, failure) = {
+            let calls = bodies.into_iter().enumerate().map(|(number, body)| part(exchange, number, body));
+            gather(stream::iter(calls).buffered(PARTS_AT_ONCE)).await
+        };
+        let tokens = parts.iter().fold(Tokens::default(), |sum, part| sum.plus(part.tokens));
+        if let Some(error) = failure {
+            exchange.settlement.usage = Usage::at_least(tokens);
+            return Err(error);
+        }
         exchange.settlement.attempts = parts.iter().map(|part| part.answer.attempts).sum();
         exchange.settlement.trace_id = parts.first().and_then(|part| part.answer.trace_id.clone());
-        let tokens = parts.iter().fold(Tokens::default(), |sum, part| sum.plus(part.tokens));
         let joined = join(&parts, tokens, self.inputs)?;
         let headers = parts.into_iter().next().map(|part| part.headers).unwrap_or_default();
         let edits = edits.into_iter().chain(["batch-split"]).collect();
         Ok(Answered::json(headers, joined, Usage::exact(tokens), edits))
     }
+}
+
+/// The parts in order, up to the first that failed.
+async fn gather(calls: impl Stream<Item = Result<Part, GatewayError>>) -> (Vec<Part>, Option<GatewayError>) {
+    let mut calls = std::pin::pin!(calls);
+    let mut parts = Vec::new();
+    while let Some(part) = calls.next().await {
+        match part {
+            Ok(part) => parts.push(part),
+            Err(error) => return (parts, Some(error)),
+        }
+    }
+    (parts, None)
 }
 
 /// The inputs, when there is an array of them: an array of numbers is one input of token ids.
@@ -107,7 +126,7 @@ async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<
     let attempts = called.attempts;
     let called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();
-    let bytes = answer::read(answers::whole(exchange, body).await?, false)?.bytes;
+    let bytes = answers::whole(exchange, &called.lease, body).await?.bytes;
     let text = std::str::from_utf8(&bytes).map_err(|_| AnswerFault::NotJson)?;
     let object = Object::parse(text).map_err(|_| AnswerFault::NotJson)?;
     let data = object.get("data").and_then(|data| json::elements(data.value)).ok_or(AnswerFault::NotJson)?;

@@ -22,9 +22,9 @@ pub use view::{Retry, View};
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::StreamFault;
-use crate::relay::relayed::RelayError;
+use crate::relay::relayed::{ErrorEvent, RelayError};
 use crate::tenant::TenantError;
-use crate::upstream::UpstreamError;
+use crate::upstream::{KeyLease, UpstreamError};
 use crate::upstream::refusal::Refusal;
 
 /// Anything that ends a request with an error object.
@@ -111,18 +111,21 @@ impl GatewayError {
         }
     }
 
-    /// The message; an error object that hides in a 200 is read like a refusal.
-    fn message(&self) -> String {
+    /// Whether the upstream may have run the request, and charged it, without our knowing what.
+    pub fn may_have_run(&self) -> bool {
         match self {
-            Self::Answer(AnswerFault::Refused(body)) => refusal_message(&Refusal::read(200, body), ""),
-            other => other.to_string(),
+            Self::Upstream(error) => {
+                matches!(error, UpstreamError::FirstByteTimeout(_) | UpstreamError::Closed | UpstreamError::Protocol(_))
+            }
+            Self::Answer(_) | Self::Relay(_) | Self::ThrottledTranscript => true,
+            _ => false,
         }
     }
 
     /// The whole response, but for the headers that every response has.
     pub fn response(&self, is_anthropic: bool, request_id: &str) -> Response<RelayBody> {
         let view = self.view();
-        let body = body(&view, &self.message(), is_anthropic, request_id);
+        let body = body(&view, &self.to_string(), is_anthropic, request_id);
         let mut response = Response::new(RelayBody::plain(body));
         *response.status_mut() = view.status;
         let headers = response.headers_mut();
@@ -145,28 +148,19 @@ fn body(view: &View, message: &str, is_anthropic: bool, request_id: &str) -> Vec
     value.to_string().into_bytes()
 }
 
-/// The event that ends a stream which broke off (OpenAI's shape).
-pub fn error_event(error: &RelayError) -> Bytes {
-    let (view, message) = relayed(error);
-    let object = String::from_utf8_lossy(&body(&view, &message, false, "")).into_owned();
-    Bytes::from(format!("data: {object}\n\n"))
-}
-
-/// The event that ends a stream which broke off (Anthropic's shape).
-pub fn anthropic_error_event(error: &RelayError) -> Bytes {
-    let (view, message) = relayed(error);
-    let object = String::from_utf8_lossy(&body(&view, &message, true, "")).into_owned();
-    Bytes::from(format!("event: error\ndata: {object}\n\n"))
-}
-
-fn relayed(error: &RelayError) -> (View, String) {
-    match error {
-        RelayError::Stream(StreamFault::Error(text)) => {
-            let refusal = Refusal::read(200, text.as_bytes());
-            (refusal_view(&refusal), refusal_message(&refusal, ""))
-        }
-        other => (relay_view(other), format!("{other}. What you received is not the whole answer.")),
-    }
+/// Makes the event that ends a stream which broke off; the account's key is masked in what it quotes.
+pub fn error_event(lease: KeyLease, is_anthropic: bool) -> ErrorEvent {
+    ErrorEvent::new(move |error| {
+        let (view, message) = match error {
+            RelayError::Stream(StreamFault::Error(text)) => {
+                let refusal = Refusal::read(200, &lease.account().mask(text.as_bytes()));
+                (refusal_view(&refusal), refusal_message(&refusal, ""))
+            }
+            other => (relay_view(other), format!("{other}. What you received is not the whole answer.")),
+        };
+        let prefix: &[u8] = if is_anthropic { b"event: error\ndata: " } else { b"data: " };
+        Bytes::from([prefix, &body(&view, &message, is_anthropic, ""), b"\n\n"].concat())
+    })
 }
 
 fn retry_headers(headers: &mut http::HeaderMap, retry: Retry) {

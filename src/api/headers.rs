@@ -67,8 +67,8 @@ pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
 /// The credential a caller sent, from any of the places where clients put it (finding 12).
 pub(super) fn credential(headers: &HeaderMap) -> Option<&str> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(text).map(strip_scheme);
-    let bearer = bearer.filter(|credential| !credential.is_empty());
-    bearer.or_else(|| ["x-api-key", "api-key"].into_iter().find_map(|name| headers.get(name).and_then(text)))
+    let others = ["x-api-key", "api-key"].into_iter().filter_map(|name| headers.get(name).and_then(text));
+    bearer.into_iter().chain(others).find(|credential| !credential.is_empty())
 }
 
 /// A header's value as text.
@@ -77,8 +77,9 @@ pub(super) fn text(value: &HeaderValue) -> Option<&str> {
 }
 
 fn strip_scheme(value: &str) -> &str {
-    match value.split_at_checked(7) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer ") => rest.trim(),
+    match value.trim().split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+        None if value.trim().eq_ignore_ascii_case("bearer") => "",
         _ => value.trim(),
     }
 }

@@ -10,7 +10,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::headers;
 use super::route::Route;
-use crate::relay::answer::{self, AnswerFault};
+use crate::relay::answer::AnswerFault;
 use crate::relay::usage::Usage;
 use crate::upstream::RequestBody;
 use crate::wire::json::{self, Object};
@@ -24,7 +24,7 @@ pub(super) async fn answer(exchange: &mut Exchange) -> Result<Answered, GatewayE
     exchange.note(&called);
     let called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();
-    let list = answer::read(answers::whole(exchange, body).await?, false)?.bytes;
+    let list = answers::whole(exchange, &called.lease, body).await?.bytes;
     let bytes = match single {
         Some(id) => one(exchange, &list, &id)?,
         None => all(exchange, list)?,

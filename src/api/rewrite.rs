@@ -77,11 +77,19 @@ impl Rewrite {
     /// Usage is needed whether or not the caller wants it; the relay keeps it from callers who do not.
     fn ask_usage(&mut self, head: &RequestHead<'_>) {
         const ASKED: &str = "{\"include_usage\":true}";
+        const MEMBER: &str = "\"include_usage\":true";
         if !head.is_streaming || head.is_usage_asked() {
             return;
         }
         let edit = match (head.object.get("stream_options"), head.object.members().last()) {
-            (Some(options), _) => Edit::replace(options.span.clone(), ASKED),
+            (Some(options), _) => match Object::parse_within(head.text, options.value) {
+                Ok(inner) => match (inner.get("include_usage"), inner.members().last()) {
+                    (Some(asked), _) => Edit::replace(asked.span.clone(), "true"),
+                    (None, Some(last)) => Edit::insert(last.span.end, format!(",{MEMBER}")),
+                    (None, None) => Edit::replace(options.span.clone(), ASKED),
+                },
+                Err(_no_object) => Edit::replace(options.span.clone(), ASKED),
+            },
             (None, Some(last)) => Edit::insert(last.span.end, format!(",\"stream_options\":{ASKED}")),
             (None, None) => return,
         };

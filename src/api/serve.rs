@@ -96,12 +96,13 @@ impl Gateway {
     /// Answers one request. Never fails: every failure is an error object. Dropping the future
     /// abandons the request, closes its upstream call and settles it.
     pub async fn serve(&self, request: Request<Incoming>) -> Response<RelayBody> {
-        match AssertUnwindSafe(self.serve_unguarded(request)).catch_unwind().await {
+        let id = request_id::fresh();
+        match AssertUnwindSafe(self.serve_unguarded(request, id.clone())).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
                 self.metrics.panics.inc();
                 error!("a request panicked; this is a mistake of the gateway, please report it");
-                GatewayError::Panic.response(false, "")
+                with_request_id(GatewayError::Panic.response(false, &id), &id)
             }
         }
     }
@@ -113,8 +114,7 @@ impl Gateway {
         with_request_id(error.response(route::is_anthropic(path), &id), &id)
     }
 
-    async fn serve_unguarded(&self, request: Request<Incoming>) -> Response<RelayBody> {
-        let id = request_id::fresh();
+    async fn serve_unguarded(&self, request: Request<Incoming>, id: String) -> Response<RelayBody> {
         let (parts, body) = request.into_parts();
         let mut body = Some(body);
         self.count_client_retry(&parts.headers);
@@ -236,7 +236,9 @@ impl Gateway {
         let view = error.view();
         settlement.status = view.status.as_u16();
         settlement.outcome = Outcome::Refused;
-        settlement.usage = Usage::nothing();
+        if settlement.usage == Usage::default() && !error.may_have_run() {
+            settlement.usage = Usage::nothing();
+        }
         if error.is_upstreams() {
             self.metrics.upstream_error(view.label);
         } else {

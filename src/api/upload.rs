@@ -8,13 +8,14 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::BodyLimits;
 use crate::catalog::ResolvedModel;
 use crate::catalog::alias::Aliases;
 use crate::tenant::Tenant;
-use crate::upstream::BodyFailure;
+use crate::upstream::{BodyFailure, RequestBody};
 use crate::wire::multipart::FormTap;
 
 /// What decides about the model named in a form, and where it is noted.
@@ -47,14 +48,41 @@ pub(super) struct Upload {
     started: Instant,
     timer: Pin<Box<Sleep>>,
     is_over: bool,
+    /// For a limited key the last piece stays here until the form is over and its model was seen: an
+    /// upstream that has every byte would run it.
+    kept_back: Option<Bytes>,
+    /// Dropped when everything has been handed over; the clock for the answer starts then.
+    _until_sent: oneshot::Sender<()>,
 }
 
 impl Upload {
     /// Streams `incoming`; `form` when it is one.
-    pub(super) fn new(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> Self {
+    pub(super) fn new(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> RequestBody {
         let started = Instant::now();
         let timer = Box::pin(sleep_until(limits.deadline(started, 0)));
-        Self { incoming, form, limits, received: 0, started, timer, is_over: false }
+        let (until_sent, sent) = oneshot::channel();
+        let upload = Self {
+            incoming,
+            form,
+            limits,
+            received: 0,
+            started,
+            timer,
+            is_over: false,
+            kept_back: None,
+            _until_sent: until_sent,
+        };
+        RequestBody::Streamed(Box::pin(upload), sent)
+    }
+
+    /// Whether the form has to name a model that the key may use.
+    fn is_limited(&self) -> bool {
+        self.form.as_ref().is_some_and(|(_, model)| model.tenant.models.is_some())
+    }
+
+    /// The piece before `piece` for a limited key, else `piece` itself.
+    fn release(&mut self, piece: Bytes) -> Bytes {
+        if self.is_limited() { self.kept_back.replace(piece).unwrap_or_default() } else { piece }
     }
 
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<BodyFailure> {
@@ -62,7 +90,7 @@ impl Upload {
             ready!(self.timer.as_mut().poll(context));
             let deadline = self.limits.deadline(self.started, self.received);
             if deadline <= Instant::now() {
-                return Poll::Ready(BodyFailure::Caller("it came too slowly".to_owned()));
+                return Poll::Ready(BodyFailure::TooSlow(self.limits.timeout));
             }
             self.timer.as_mut().reset(deadline);
         }
@@ -82,10 +110,12 @@ impl Upload {
     fn end(&mut self) -> Option<Result<Frame<Bytes>, BodyFailure>> {
         self.is_over = true;
         // A form whose model could not be read may still name one to a reader more lenient than ours.
-        if self.form.as_ref().is_some_and(|(_, model)| model.tenant.models.is_some() && model.seen.get().is_none()) {
+        if self.is_limited() && self.form.as_ref().is_some_and(|(_, model)| model.seen.get().is_none()) {
             return Some(Err(BodyFailure::Model(String::new())));
         }
+        let kept = self.kept_back.take().unwrap_or_default();
         let last = self.form.as_mut().map(|(tap, _)| tap.finish()).unwrap_or_default();
+        let last = if kept.is_empty() { last } else { Bytes::from([kept, last].concat()) };
         (!last.is_empty()).then(|| Ok(Frame::data(last)))
     }
 }
@@ -106,7 +136,7 @@ impl Body for Upload {
                 Poll::Pending => return self.poll_timer(context).map(|failure| Some(Err(failure))),
             };
             let Ok(data) = frame.into_data() else { continue };
-            match self.data(data) {
+            match self.data(data).map(|out| self.release(out)) {
                 Ok(out) if out.is_empty() => {}
                 Ok(out) => return Poll::Ready(Some(Ok(Frame::data(out)))),
                 Err(failure) => return Poll::Ready(Some(Err(failure))),

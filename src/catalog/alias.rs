@@ -27,17 +27,17 @@ pub struct Aliases {
 }
 
 impl Aliases {
-    /// Checks the pairs (alias, target) and resolves chains.
-    ///
-    /// # Errors
-    /// [`AliasError`] for the first alias that cannot be used.
-    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, AliasError> {
-        let mut direct = Self::default();
+    /// Checks the pairs (alias, target) and resolves chains. What cannot be used is left out and told,
+    /// with the alias it is about.
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<(String, AliasError)>) {
+        let (mut direct, mut errors) = (Self::default(), Vec::new());
         for (alias, target) in pairs {
-            direct.add(alias, target)?;
+            if let Err(error) = direct.add(alias, target) {
+                errors.push((alias.to_owned(), error));
+            }
         }
         direct.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        direct.resolve_chains()
+        (direct.resolve_chains(&mut errors), errors)
     }
 
     /// Whether there are none.
@@ -77,12 +77,14 @@ impl Aliases {
         Ok(())
     }
 
-    fn resolve_chains(self) -> Result<Self, AliasError> {
-        let follow = |(alias, target): (&String, &String)| Ok((alias.clone(), self.follow(alias, target)?));
-        let exact = self.exact.iter().map(follow).collect::<Result<_, AliasError>>()?;
-        let pairs = self.prefixes.iter().map(|(alias, target)| (alias, target));
-        let prefixes = pairs.map(follow).collect::<Result<_, AliasError>>()?;
-        Ok(Self { exact, prefixes })
+    fn resolve_chains(&self, errors: &mut Vec<(String, AliasError)>) -> Self {
+        let mut end = |alias: &str, pattern: String, target: &str| {
+            let end = self.follow(&pattern, target).map_err(|error| errors.push((pattern, error))).ok()?;
+            Some((alias.to_owned(), end))
+        };
+        let exact = self.exact.iter().filter_map(|(alias, target)| end(alias, alias.clone(), target)).collect();
+        let prefixes = self.prefixes.iter().filter_map(|(alias, target)| end(alias, format!("{alias}*"), target)).collect();
+        Self { exact, prefixes }
     }
 
     fn follow(&self, alias: &str, target: &str) -> Result<String, AliasError> {
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     fn resolve(pairs: &[(&str, &str)], name: &str) -> String {
-        Aliases::new(pairs.iter().copied()).unwrap().resolve(name).id
+        Aliases::new(pairs.iter().copied()).0.resolve(name).id
     }
 
     #[test]
@@ -122,8 +124,11 @@ mod tests {
 
     #[test]
     fn cycles_are_refused_with_their_path() {
-        let error = Aliases::new([("a", "b"), ("b", "c"), ("c", "a")]).unwrap_err().to_string();
-        assert!(error.contains(" -> "), "{error}");
-        assert_eq!(Aliases::new([("a*b", "c")]).unwrap_err(), AliasError::Pattern("a*b".to_owned()));
+        let (_, errors) = Aliases::new([("a", "b"), ("b", "c"), ("c", "a"), ("x", "a"), ("y", "z")]);
+        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert!(errors.iter().all(|(_, error)| error.to_string().contains(" -> ")));
+        let (aliases, errors) = Aliases::new([("a*b", "c"), ("d", "e")]);
+        assert_eq!(errors, [("a*b".to_owned(), AliasError::Pattern("a*b".to_owned()))]);
+        assert_eq!(aliases.resolve("d").id, "e");
     }
 }

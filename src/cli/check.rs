@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::ConfigArguments;
 use super::console::{Console, Tone};
 use crate::config::{self, ConfigError, Environment, Settings};
-use crate::server;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -22,10 +21,7 @@ pub(super) struct CheckArguments {
 
 pub(super) fn run(arguments: &CheckArguments, console: &Console) -> Result<ExitCode, String> {
     let environment = Environment::of_process()?;
-    let loaded = config::load(&arguments.config.overrides(), &environment).and_then(|settings| {
-        let usable = server::check(&settings);
-        usable.map(|()| settings.clone()).map_err(|message| ConfigError::unusable(settings.file, message))
-    });
+    let loaded = config::load(&arguments.config.overrides(), &environment);
     let is_good = loaded.is_ok();
     match (arguments.json, loaded) {
         (true, Ok(settings)) => console.say(&json!({"ok": true, "settings": summary(&settings)}).to_string()),

@@ -1,5 +1,6 @@
 //! `flowgate completions`: a script that teaches a shell the commands.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
@@ -15,6 +16,8 @@ pub(super) struct CompletionsArguments {
 
 #[expect(clippy::unnecessary_wraps, reason = "all commands have one shape")]
 pub(super) fn run(arguments: &CompletionsArguments) -> Result<ExitCode, String> {
-    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "flowgate", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut super::Cli::command(), "flowgate", &mut script);
+    let _reader_left = std::io::stdout().write_all(&script);
     Ok(ExitCode::SUCCESS)
 }

@@ -169,8 +169,7 @@ async fn judge(what: &'static str, model: &str, answer: Answer, good: &str) -> F
     }
     let lease = answer.lease.clone();
     let body = answer.read_refusal(Duration::from_secs(5)).await;
-    let mut refusal = Refusal::read(status.as_u16(), &body);
-    refusal.text = lease.account().mask(&refusal.text);
+    let refusal = Refusal::read(status.as_u16(), &lease.account().mask(&body));
     Finding::new(what, Tone::Bad, GatewayError::Refused(refusal, model.to_owned()).to_string())
 }
 

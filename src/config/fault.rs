@@ -27,13 +27,6 @@ pub enum ConfigError {
     Refused(Option<PathBuf>, Vec<Fault>),
 }
 
-impl ConfigError {
-    /// A file whose settings are well written but cannot be used, such as a certificate that is not there.
-    pub fn unusable(file: Option<PathBuf>, message: String) -> Self {
-        Self::Refused(file, vec![Fault { line: None, message }])
-    }
-}
-
 fn report(file: Option<&PathBuf>, faults: &[Fault]) -> String {
     let file = file.map(|path| path.display().to_string());
     let lines = faults.iter().map(|fault| match (&file, fault.line) {

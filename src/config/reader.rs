@@ -161,8 +161,8 @@ impl<'a> Section<'a> {
         self.read(key, |value| secret::read(value, self.context.environment, self.context.base))
     }
 
-    /// All pairs of a table of strings.
-    pub(super) fn pairs(&self, key: &'static str) -> Vec<(String, String)> {
+    /// All pairs of a table of strings, each with its place in the file.
+    pub(super) fn pairs(&self, key: &'static str) -> Vec<(String, String, usize)> {
         let read = self.read(key, |value| {
             let table = value.as_table().ok_or_else(|| wrong("a table", value))?;
             table
@@ -172,7 +172,7 @@ impl<'a> Section<'a> {
                         .get_ref()
                         .as_str()
                         .ok_or_else(|| format!("`{}` must be a string in quotes", name.get_ref()))?;
-                    Ok((name.get_ref().to_string(), target.to_owned()))
+                    Ok((name.get_ref().to_string(), target.to_owned(), name.span().start))
                 })
                 .collect()
         });

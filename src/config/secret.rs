@@ -20,6 +20,11 @@ pub(super) fn read(
     let table = value.as_table().filter(|table| table.len() == 1).ok_or(SHAPE)?;
     let text = |key| table.get(key).and_then(|value| value.get_ref().as_str());
     if let Some(name) = text("env") {
+        let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            // It may be the secret itself, put in the wrong place: it must not be repeated.
+            return Err("`env` takes the name of a variable, not the secret itself".to_owned());
+        }
         return from_environment(name, environment).map(|secret| (secret, None));
     }
     let path = base.join(text("file").ok_or(SHAPE)?);

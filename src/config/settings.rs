@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::Section;
-use super::{Overrides, secret};
+use super::{Overrides, secret, tls_files};
 use crate::api::ApiSettings;
 use crate::api::body::BodyLimits;
 use crate::catalog::alias::Aliases;
@@ -42,7 +43,7 @@ pub struct Settings {
 }
 
 /// `[server]`: the listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// Where the data plane listens.
     pub listen: SocketAddr,
@@ -62,17 +63,8 @@ pub struct ServerSettings {
     pub body_memory: u64,
     /// Time for open requests to finish at the end.
     pub drain_timeout: Duration,
-    /// TLS, if it is wanted.
-    pub tls: Option<TlsFiles>,
-}
-
-/// `[server.tls]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificate chain, PEM.
-    pub cert_file: PathBuf,
-    /// Private key, PEM.
-    pub key_file: PathBuf,
+    /// TLS, if it is wanted: certificate and key, ready for use.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// One `[[account]]`.
@@ -91,8 +83,9 @@ impl Settings {
     /// Reads the whole file.
     pub(super) fn read(root: &Section<'_>, overrides: &Overrides, file: Option<PathBuf>) -> Self {
         let mut watched = Vec::new();
+        let keys = keys(root, &mut watched);
         let (server, body, most_upload_bytes, passes_unknown_paths) =
-            root.section("server", |section| server(section, overrides));
+            root.section("server", |section| server(section, overrides, keys.is_empty(), &mut watched));
         let admin_listen = root.section("admin", |section| listen(section, overrides.admin_listen, 4001));
         let (transport, api) = root.section("upstream", |section| {
             let transport = transport(section, overrides, &mut watched);
@@ -107,30 +100,12 @@ impl Settings {
             api,
             accounts: accounts(root, overrides, &mut watched),
             aliases: root.section("models", aliases),
-            keys: keys(root, &mut watched),
+            keys,
             watched,
             file,
         };
         root.report_unknown();
-        settings.check_exposure(root);
-        settings.with_tls_watched()
-    }
-
-    /// A gateway that other machines can reach must know its callers.
-    fn check_exposure(&self, root: &Section<'_>) {
-        if !self.server.listen.ip().is_loopback() && self.keys.is_empty() {
-            root.faults().missing(format_args!(
-                "server.listen = \"{}\" can be reached from other machines, but there are no keys. Add a [[key]] for each caller, or listen on 127.0.0.1",
-                self.server.listen
-            ));
-        }
-    }
-
-    fn with_tls_watched(mut self) -> Self {
-        if let Some(tls) = &self.server.tls {
-            self.watched.extend([tls.cert_file.clone(), tls.key_file.clone()]);
-        }
-        self
+        settings
     }
 }
 
@@ -139,7 +114,12 @@ fn listen(section: &Section<'_>, overridden: Option<SocketAddr>, port: u16) -> S
     overridden.or(written).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
-fn server(section: &Section<'_>, overrides: &Overrides) -> (ServerSettings, BodyLimits, u64, bool) {
+fn server(
+    section: &Section<'_>,
+    overrides: &Overrides,
+    is_open: bool,
+    watched: &mut Vec<PathBuf>,
+) -> (ServerSettings, BodyLimits, u64, bool) {
     let seconds = Duration::from_secs;
     let body = BodyLimits {
         most_bytes: section.bytes("max_body", 64 << 20),
@@ -147,27 +127,63 @@ fn server(section: &Section<'_>, overrides: &Overrides) -> (ServerSettings, Body
     };
     let settings = ServerSettings {
         listen: listen(section, overrides.listen, 4000),
-        hosts: section.texts("hosts").unwrap_or_default(),
-        origins: section.texts("origins").unwrap_or_default(),
+        hosts: hosts(section),
+        origins: origins(section),
         header_timeout: section.duration("header_timeout", seconds(10)),
         idle_timeout: section.duration("idle_timeout", seconds(75)),
         write_timeout: section.duration("write_timeout", seconds(60)),
         max_connections: section.number("max_connections", 10_000, 1..=1_000_000),
         body_memory: section.bytes("body_memory", 256 << 20),
         drain_timeout: section.duration("drain_timeout", seconds(300)),
-        tls: section.section("tls", tls),
+        tls: section.section("tls", |section| tls(section, watched)),
     };
+    check_exposure(section, settings.listen, is_open);
     let most_upload = section.bytes("max_upload", 1 << 30);
     let passes_unknown = section.word("unknown_paths", &[("pass", true), ("refuse", false)], true);
     (settings, body, most_upload, passes_unknown)
 }
 
-fn tls(section: &Section<'_>) -> Option<TlsFiles> {
+/// A gateway that other machines can reach must know its callers.
+fn check_exposure(section: &Section<'_>, listen: SocketAddr, is_open: bool) {
+    if is_open && !listen.ip().is_loopback() {
+        section.fault(
+            "listen",
+            format_args!("{listen} can be reached from other machines, but there are no keys. Add a [[key]] for each caller, or listen on 127.0.0.1"),
+        );
+    }
+}
+
+fn hosts(section: &Section<'_>) -> Vec<String> {
+    let hosts = section.texts("hosts").unwrap_or_default();
+    if let Some(wrong) = hosts.iter().find(|host| host.is_empty() || host.contains(['/', ' '])) {
+        section.fault("hosts", format_args!("`{wrong}` is not a host name; write it like \"gateway.example\", without scheme and port"));
+    }
+    hosts
+}
+
+/// What browsers send as `Origin`: scheme and host, no path.
+fn origins(section: &Section<'_>) -> Vec<String> {
+    let origins = section.texts("origins").unwrap_or_default();
+    let is_origin = |origin: &String| {
+        origin == "*" || origin.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.contains('/'))
+    };
+    if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
+        section.fault("origins", format_args!("`{wrong}` is not an origin; write it like \"https://app.example\", without a slash at the end"));
+    }
+    origins
+}
+
+fn tls(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<Arc<rustls::ServerConfig>> {
     let (cert_file, key_file) = (section.path_to_file("cert_file"), section.path_to_file("key_file"));
     if section.is_there() && (cert_file.is_none() || key_file.is_none()) {
         section.fault("cert_file", "TLS needs both cert_file and key_file");
     }
-    Some(TlsFiles { cert_file: cert_file?, key_file: key_file? })
+    let (cert_file, key_file) = (cert_file?, key_file?);
+    let chain = tls_files::chain(&cert_file).map_err(|error| section.fault("cert_file", error));
+    let key = tls_files::key(&key_file).map_err(|error| section.fault("key_file", error));
+    let config = tls_files::server(chain.ok()?, key.ok()?).map_err(|error| section.fault("cert_file", error));
+    watched.extend([cert_file, key_file]);
+    config.ok().map(Arc::new)
 }
 
 fn transport(section: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf>) -> TransportSettings {
@@ -175,8 +191,7 @@ fn transport(section: &Section<'_>, overrides: &Overrides, watched: &mut Vec<Pat
     let url = overrides.upstream.as_ref().map(|upstream| upstream.base_url.clone()).or(written);
     let base_url = url.and_then(|url| BaseUrl::parse(&url).map_err(|error| section.fault("base_url", error)).ok());
     let extra_roots = section.path_to_file("ca_file").and_then(|path| {
-        let read = std::fs::read(&path)
-            .map_err(|error| section.fault("ca_file", format_args!("cannot read {}: {error}", path.display())));
+        let read = tls_files::roots(&path).map_err(|error| section.fault("ca_file", error));
         watched.push(path);
         read.ok()
     });
@@ -220,7 +235,7 @@ fn header_names(section: &Section<'_>) -> Vec<HeaderName> {
 fn log_settings(section: &Section<'_>) -> LogSettings {
     let level = section.text("level").unwrap_or_else(|| LogSettings::default().level);
     if let Err(error) = log::check_level(&level) {
-        section.fault("level", format_args!("{error}; write \"info\", \"warn\" or \"debug\""));
+        section.fault("level", error);
     }
     LogSettings {
         level,
@@ -233,7 +248,15 @@ fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf
         root.sections("account", |section| (section.text("name"), section.read("api_key", |_| Ok(()))));
         return vec![AccountSettings { name: "demo".to_owned(), api_key: upstream.api_key.clone().into() }];
     }
-    let written = root.sections("account", |section| account(section, watched));
+    let mut names = Vec::new();
+    let written = root.sections("account", |section| {
+        let account = account(section, watched)?;
+        if names.contains(&account.name) {
+            section.fault("name", format_args!("there is another account `{}`; give this one a name of its own", account.name));
+        }
+        names.push(account.name.clone());
+        Some(account)
+    });
     if !written.is_empty() {
         return written.into_iter().flatten().collect();
     }
@@ -264,21 +287,25 @@ fn account(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<AccountS
 
 fn aliases(section: &Section<'_>) -> Aliases {
     let pairs = section.pairs("alias");
-    let result = Aliases::new(pairs.iter().map(|(alias, target)| (alias.as_str(), target.as_str())));
-    result.unwrap_or_else(|error| {
-        section.fault("alias", error);
-        Aliases::default()
-    })
+    let (aliases, errors) = Aliases::new(pairs.iter().map(|(alias, target, _)| (alias.as_str(), target.as_str())));
+    for (alias, error) in errors {
+        let place = pairs.iter().find(|(name, ..)| *name == alias).map_or(0, |(.., place)| *place);
+        section.faults().at(place, error);
+    }
+    aliases
 }
 
 fn keys(root: &Section<'_>, watched: &mut Vec<PathBuf>) -> Vec<(KeyHash, Tenant)> {
-    let keys: Vec<(KeyHash, Tenant)> =
-        root.sections("key", |section| key(section, watched)).into_iter().flatten().collect();
-    for (index, (hash, tenant)) in keys.iter().enumerate() {
-        if keys[..index].iter().any(|(other, before)| other == hash || before.name == tenant.name) {
-            root.faults().missing(format_args!("key: two keys have the name or the secret of `{}`", tenant.name));
+    let mut keys: Vec<(KeyHash, Tenant)> = Vec::new();
+    root.sections("key", |section| {
+        let Some((hash, tenant)) = key(section, watched) else { return };
+        if keys.iter().any(|(_, other)| other.name == tenant.name) {
+            section.fault("name", format_args!("there is another key `{}`; give this one a name of its own", tenant.name));
+        } else if let Some((_, other)) = keys.iter().find(|(other, _)| *other == hash) {
+            section.fault("name", format_args!("this key has the secret of `{}`; give it one of its own", other.name));
         }
-    }
+        keys.push((hash, tenant));
+    });
     keys
 }
 

@@ -155,6 +155,9 @@ impl ChatStream {
     /// Lines that clients of a chat stream do not expect are left out: some clients take an `event:` for
     /// another kind of stream, some fail on bytes that are no text.
     fn judge(&mut self, event: &[u8]) -> Verdict {
+        if self.is_done {
+            return Verdict::Drop;
+        }
         let shape = sse::shape(event);
         if shape.has_other_lines {
             let cleaned = sse::without_other_lines(event);

@@ -1,3 +1,5 @@
+//! The stream editor against every quirk that was seen, and in any split.
+
 use super::*;
 use proptest::prelude::*;
 

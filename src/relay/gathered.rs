@@ -18,7 +18,11 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// Adds a piece; an empty one changes nothing.
     pub(super) fn push(&mut self, piece: Bytes) {
+        if piece.is_empty() {
+            return;
+        }
         self.has_yielded = false;
         if self.first.is_empty() {
             self.first = piece;

@@ -70,8 +70,21 @@ pub struct RelayLimits {
     pub deadline: Instant,
 }
 
-/// Makes the event that tells a caller why its stream broke off (the bytes of one SSE event).
-pub type ErrorEvent = fn(&RelayError) -> Bytes;
+/// Makes the event that tells a caller why its stream broke off.
+pub struct ErrorEvent(Box<dyn Fn(&RelayError) -> Bytes + Send + Sync>);
+
+impl ErrorEvent {
+    /// `make` returns the bytes of one SSE event.
+    pub fn new(make: impl Fn(&RelayError) -> Bytes + Send + Sync + 'static) -> Self {
+        Self(Box::new(make))
+    }
+}
+
+impl std::fmt::Debug for ErrorEvent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ErrorEvent")
+    }
+}
 
 /// A body relayed from the upstream.
 #[derive(Debug)]
@@ -118,6 +131,13 @@ impl Relayed {
         }
     }
 
+    /// Sends `first`, which has been through the tap already, before anything else.
+    #[must_use]
+    pub fn with_first(mut self, first: Bytes) -> Self {
+        self.gathered.push(first);
+        self
+    }
+
     /// The next piece for the caller.
     pub(super) fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         match self.state {
@@ -138,6 +158,9 @@ impl Relayed {
     }
 
     fn poll_flowing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
+        if let Some(fault) = self.fault() {
+            return self.failed(RelayError::Stream(fault));
+        }
         while self.gathered.len() < MOST_JOINED {
             match Pin::new(&mut self.upstream).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -245,7 +268,7 @@ impl Relayed {
             settlement.upstream_error(error.label());
         }
         self.settle(Outcome::Broken);
-        let event = self.error_event.map(|event| event(&error)).unwrap_or_default();
+        let event = self.error_event.take().map(|event| (event.0)(&error)).unwrap_or_default();
         self.timer = None;
         self.state = State::Failing(error);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from([good, event].concat())))))

@@ -3,6 +3,7 @@
 //! A [`Settlement`] is made when a request begins and settles when it is dropped, so there is no
 //! way out (finished, refused, caller gone, panic, shutdown) that counts twice or not at all.
 
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use prometheus::IntGauge;
@@ -124,7 +125,7 @@ impl Settlement {
         info!(
             request_id = %self.request_id,
             key = %self.key,
-            model = %self.model,
+            model = %Printable(&self.model),
             status = self.status,
             outcome = self.outcome.label(),
             took_ms,
@@ -136,6 +137,19 @@ impl Settlement {
             trace_id = self.trace_id.as_deref(),
             "{}", self.route
         );
+    }
+}
+
+/// A name from a request, as it may stand in a log: what would end the line or move a terminal's cursor
+/// is replaced.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |letter: &char| !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}');
+        self.0.chars().take(200).try_for_each(|letter| {
+            formatter.write_char(if is_plain(&letter) { letter } else { char::REPLACEMENT_CHARACTER })
+        })
     }
 }
 

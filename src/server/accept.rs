@@ -90,8 +90,8 @@ impl<P: Plane> Connections<P> {
     }
 
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, drain: &Drain) {
-        let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(GuardedIo::new(stream, self.limits, activity.clone()));
+        let activity = Arc::new(Activity::new());
+        let io = TokioIo::new(GuardedIo::new(stream, self.limits, activity.clone(), drain.clone()));
         let builder = builder();
         let connection = builder.serve_connection(io, PlaneService::new(self.plane.clone(), activity)).into_owned();
         let result = drain.watch(connection, |connection| connection.graceful_shutdown()).await;

@@ -3,23 +3,59 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
 
 /// The state of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Activity {
-    requests: AtomicUsize,
+    made: Instant,
+    /// Requests being served.
+    open: AtomicUsize,
+    /// When the last one ended (milliseconds after `made`).
+    idle_since: AtomicU64,
+    /// Requests that have begun, and heads that were looked at on their way in.
+    begun: AtomicUsize,
+    scanned: AtomicUsize,
     is_contradictory: AtomicBool,
 }
 
 impl Activity {
+    /// A connection that was just made.
+    pub(super) fn new() -> Self {
+        Self {
+            made: Instant::now(),
+            open: AtomicUsize::new(0),
+            idle_since: AtomicU64::new(0),
+            begun: AtomicUsize::new(0),
+            scanned: AtomicUsize::new(0),
+            is_contradictory: AtomicBool::new(false),
+        }
+    }
+
     /// Whether a request is being served.
     pub(super) fn is_busy(&self) -> bool {
-        self.requests.load(Ordering::Relaxed) > 0
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether no request has begun yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) == 0
+    }
+
+    /// Since when no request is being served.
+    pub(super) fn idle_since(&self) -> Instant {
+        self.made + Duration::from_millis(self.idle_since.load(Ordering::Relaxed))
+    }
+
+    /// A whole head was looked at.
+    pub(super) fn scanned_head(&self) {
+        self.scanned.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The head that just arrived gives two lengths.
@@ -27,25 +63,34 @@ impl Activity {
         self.is_contradictory.store(true, Ordering::Relaxed);
     }
 
-    /// Whether such a head arrived on this connection.
-    pub(super) fn is_contradictory(&self) -> bool {
-        self.is_contradictory.load(Ordering::Relaxed)
-    }
-
     /// A request begins; it ends when the result is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Active {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        Active(self.clone())
+        self.open.fetch_add(1, Ordering::Relaxed);
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        Active { activity: self.clone(), is_scanned: number <= self.scanned.load(Ordering::Relaxed) }
     }
 }
 
 /// A request being served.
 #[derive(Debug)]
-pub(super) struct Active(Arc<Activity>);
+pub(super) struct Active {
+    activity: Arc<Activity>,
+    is_scanned: bool,
+}
+
+impl Active {
+    /// Whether a request with a body in chunks may carry a second length: its head gives one, or came
+    /// in behind another request, where nobody looked.
+    pub(super) fn is_doubtful(&self) -> bool {
+        !self.is_scanned || self.activity.is_contradictory.load(Ordering::Relaxed)
+    }
+}
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+        let now = u64::try_from(self.activity.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.activity.idle_since.store(now, Ordering::Relaxed);
+        self.activity.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

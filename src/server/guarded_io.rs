@@ -15,10 +15,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::active::Activity;
+use super::drain::Drain;
 use super::head_scan::HeadScan;
 
 /// A caller that is still sending what nobody will read gets this long to notice (ours).
 const LINGER: Duration = Duration::from_secs(2);
+
+/// When the gateway stops, a head that has begun gets this long to be completed (ours).
+const LATE_HEAD: Duration = Duration::from_secs(1);
 
 /// Limits of time on a connection.
 #[derive(Debug, Clone, Copy)]
@@ -37,70 +41,80 @@ pub(super) struct GuardedIo<T> {
     io: T,
     limits: IoLimits,
     activity: Arc<Activity>,
+    drain: Drain,
     scan: HeadScan,
-    /// Since when a head is awaited, and whether it has begun.
-    waiting: Option<(Instant, bool)>,
+    /// Since when a head that has begun is awaited to end.
+    head_since: Option<Instant>,
     read_timer: Option<Pin<Box<Sleep>>>,
     stalled_since: Option<Instant>,
     write_timer: Option<Pin<Box<Sleep>>>,
-    is_first: bool,
     /// HTTP/2 has no heads to look at between requests, only frames.
     is_http2: bool,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> GuardedIo<T> {
-    pub(super) fn new(io: T, limits: IoLimits, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(io: T, limits: IoLimits, activity: Arc<Activity>, drain: Drain) -> Self {
         Self {
             io,
             limits,
             activity,
+            drain,
             scan: HeadScan::default(),
-            waiting: None,
+            head_since: None,
             read_timer: None,
             stalled_since: None,
             write_timer: None,
-            is_first: true,
             is_http2: false,
             linger: None,
         }
     }
 
-    /// Bytes arrived while no request was being served: they belong to a head.
+    /// Bytes arrived. While no request is being served they belong to a head.
     fn look(&mut self, bytes: &[u8]) {
-        self.is_http2 |= self.is_first && bytes.starts_with(b"PRI * HTTP/2");
+        self.is_http2 |= self.activity.is_fresh() && bytes.starts_with(b"PRI * HTTP/2");
         if self.is_http2 || self.activity.is_busy() {
             return;
         }
-        if self.waiting.is_none() {
+        if self.head_since.is_none() {
             self.scan = HeadScan::default();
         }
+        let was_over = self.scan.is_over();
         self.scan.look(bytes);
         if self.scan.is_contradictory() {
             self.activity.flag_contradiction();
         }
-        match &mut self.waiting {
-            Some((_, true)) => {}
-            waiting => *waiting = Some((Instant::now(), self.scan.has_begun())),
+        if self.scan.is_over() {
+            self.head_since = None;
+            if !was_over {
+                self.activity.scanned_head();
+            }
+        } else if self.scan.has_begun() {
+            self.head_since.get_or_insert_with(Instant::now);
         }
     }
 
-    /// Pending while there is time; an error when a head or the next request is overdue.
-    fn poll_read_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// When the peer must have sent something, if it must.
+    fn read_deadline(&self) -> Option<Instant> {
         if self.activity.is_busy() {
-            self.waiting = None;
-            self.is_first = false;
-            return Poll::Pending;
+            return None;
         }
+        let limit = |limit: Duration| if self.drain.has_begun() { limit.min(LATE_HEAD) } else { limit };
+        Some(match self.head_since {
+            Some(since) => since + limit(self.limits.header),
+            // A new connection that says nothing is a head that does not come.
+            None if self.activity.is_fresh() && !self.is_http2 => self.activity.idle_since() + limit(self.limits.header),
+            None => self.activity.idle_since() + limit(self.limits.idle),
+        })
+    }
+
+    /// Pending while there is time; an error when a head or the next request is overdue. While a request
+    /// is being served the timer only looks from time to time whether it has ended.
+    fn poll_read_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let now = Instant::now();
-        if self.waiting.is_none() {
-            self.scan = HeadScan::default();
-        }
-        let (since, has_begun) = *self.waiting.get_or_insert((now, false));
-        // A new connection that says nothing is a head that does not come.
-        let is_head = !self.is_http2 && (has_begun || self.is_first);
-        let limit = if is_head { self.limits.header } else { self.limits.idle };
-        poll_deadline(&mut self.read_timer, since + limit, now, context)
+        let look_again = now + self.limits.header.min(self.limits.idle);
+        let deadline = self.read_deadline();
+        poll_deadline(&mut self.read_timer, deadline.unwrap_or(look_again), now, context)
     }
 
     fn poll_write_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

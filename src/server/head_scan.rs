@@ -63,6 +63,11 @@ impl HeadScan {
         self.has_begun
     }
 
+    /// Whether the head is complete.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Whether the head gives both a length and an encoding.
     pub(super) fn is_contradictory(&self) -> bool {
         self.has_content_length && self.has_transfer_encoding

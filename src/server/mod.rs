@@ -15,4 +15,4 @@ mod service;
 mod tls;
 
 pub use reload::Source;
-pub use run::{Server, StartError, check};
+pub use run::{Server, StartError};

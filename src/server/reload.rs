@@ -80,8 +80,8 @@ impl Reloader {
         self.check_exposure(&settings)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = if current.1.suits(&settings) { None } else { Some(Built::new(&settings, &self.metrics)?) };
-        if let (Some(tls), Some(files)) = (&self.tls, &settings.server.tls) {
-            tls.reload(files)?;
+        if let (Some(tls), Some(config)) = (&self.tls, &settings.server.tls) {
+            tls.replace(config.clone());
         }
         warn_of_restarts(&current.0, &settings);
         if let Some(fresh) = fresh {

@@ -39,16 +39,6 @@ pub enum StartError {
     Settings(String),
 }
 
-/// Whether a gateway could start with `settings`: certificates and keys are read, nothing is bound.
-///
-/// # Errors
-/// What cannot be used, in a sentence.
-pub fn check(settings: &Settings) -> Result<(), String> {
-    let metrics = Arc::new(Metrics::new().map_err(|error| error.to_string())?);
-    Built::new(settings, &metrics)?;
-    settings.server.tls.as_ref().map_or(Ok(()), |files| TlsSource::load(files).map(drop))
-}
-
 /// A gateway that listens and is about to serve.
 pub struct Server {
     data: Acceptor<DataPlane>,
@@ -72,7 +62,7 @@ impl Server {
     pub async fn bind(settings: Settings, source: Source) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Settings(error.to_string()))?);
         let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
-        let tls = settings.server.tls.as_ref().map(TlsSource::load).transpose().map_err(StartError::Settings)?;
+        let tls = settings.server.tls.clone().map(TlsSource::new);
         let gateway = Arc::new(Gateway::new(built.snapshot(&settings), metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {

@@ -55,7 +55,8 @@ impl<P: Plane> Service<Request<Incoming>> for PlaneService<P> {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let active = self.activity.begin();
         let plane = self.plane.clone();
-        let is_contradictory = self.activity.is_contradictory();
+        // HTTP/2 has no such header.
+        let is_contradictory = request.headers().contains_key(header::TRANSFER_ENCODING) && active.is_doubtful();
         Box::pin(async move {
             let response = plane.answer(request, is_contradictory).await;
             Ok(response.map(|body| Tracked::new(body, active)))

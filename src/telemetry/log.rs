@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use serde::Deserialize;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
@@ -32,12 +33,18 @@ impl Default for LogSettings {
     }
 }
 
-/// Whether `level` can be used as [`LogSettings::level`].
+/// Whether `level` can be used as [`LogSettings::level`]: a level, or parts such as `hyper=warn`.
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
 pub fn check_level(level: &str) -> Result<(), String> {
-    level.parse::<EnvFilter>().map(drop).map_err(|error| format!("not a log level or filter: {error}"))
+    // The filter takes any word for the name of a module, and would silence everything else.
+    let is_level = |part: &str| part.trim().parse::<LevelFilter>().is_ok();
+    let is_part = |part: &str| part.split_once('=').map_or(is_level(part), |(_, level)| is_level(level));
+    if level.split(',').all(is_part) && level.parse::<EnvFilter>().is_ok() {
+        return Ok(());
+    }
+    Err(format!("`{level}` is no level: write error, warn, info, debug or trace, or parts such as \"info,hyper=warn\""))
 }
 
 /// Sends log lines to standard error from now on, coloured on a terminal unless `is_colourless`. Only

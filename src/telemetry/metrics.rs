@@ -289,6 +289,7 @@ impl Metrics {
 /// what a refusal can mean.
 pub const UPSTREAM_CAUSES: &[&str] = &[
     "connect",
+    "local",
     "connect_timeout",
     "tls",
     "first_byte_timeout",

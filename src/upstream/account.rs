@@ -1,5 +1,6 @@
 //! Accounts of SiliconFlow and the key a request is sent with.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -36,9 +37,22 @@ impl Account {
         &self.name
     }
 
-    /// `text` without the account's key, should the upstream have quoted it.
-    pub fn mask(&self, text: &str) -> String {
-        text.replace(self.key.expose_secret(), "***")
+    /// What the upstream sent, without the account's key, should it have quoted that. Done before
+    /// anything is cut, so that no part of the key is left at the end.
+    pub fn mask<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        let key = self.key.expose_secret().as_bytes();
+        let mut found = memchr::memmem::find_iter(bytes, key).peekable();
+        if found.peek().is_none() {
+            return Cow::Borrowed(bytes);
+        }
+        let (mut masked, mut done) = (Vec::with_capacity(bytes.len()), 0);
+        for at in found {
+            masked.extend_from_slice(&bytes[done..at]);
+            masked.extend_from_slice(b"***");
+            done = at + key.len();
+        }
+        masked.extend_from_slice(&bytes[done..]);
+        Cow::Owned(masked)
     }
 
     fn is_resting(&self, now: Instant) -> bool {

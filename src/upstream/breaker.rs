@@ -9,9 +9,17 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub struct Breaker {
     threshold: u32,
-    failures: u32,
-    open_until: Option<Instant>,
-    next_pause: Duration,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Calls are made; so many failed in a row.
+    Closed { failures: u32 },
+    /// No calls before `until`.
+    Open { until: Instant, pause: Duration },
+    /// One call tries; the others wait, and after `until` another one may try.
+    Trying { until: Instant, pause: Duration },
 }
 
 /// The first pause; each further failure doubles it (ours).
@@ -22,47 +30,50 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 impl Breaker {
     /// A closed breaker that opens after `threshold` failures in a row.
     pub fn new(threshold: u32) -> Self {
-        Self { threshold, failures: 0, open_until: None, next_pause: FIRST_PAUSE }
+        Self { threshold, state: State::Closed { failures: 0 } }
     }
 
-    /// Whether a call may be made at `now`. When the pause is over one caller is let through to try,
-    /// and the pause begins anew for the others until its result is known.
+    /// Whether a call may be made at `now`. When the pause is over one caller is let through to try.
     ///
     /// # Errors
     /// How long to wait before it is worth asking again.
     pub fn admit(&mut self, now: Instant) -> Result<(), Duration> {
-        match self.open_until {
-            Some(until) if now < until => Err(until - now),
-            Some(_) => {
-                self.open_until = Some(now + self.next_pause);
+        match self.state {
+            State::Closed { .. } => Ok(()),
+            State::Open { until, .. } | State::Trying { until, .. } if now < until => Err(until - now),
+            State::Open { pause, .. } | State::Trying { pause, .. } => {
+                self.state = State::Trying { until: now + pause, pause };
                 Ok(())
             }
-            None => Ok(()),
         }
     }
 
-    /// A call failed at `now`.
+    /// A call failed at `now`. While it is open that is a call from before: it says nothing new.
     pub fn failed(&mut self, now: Instant) {
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= self.threshold {
-            self.open_until = Some(now + self.next_pause);
-            self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
-        }
+        self.state = match self.state {
+            State::Closed { failures } if failures + 1 < self.threshold => State::Closed { failures: failures + 1 },
+            State::Closed { .. } => State::Open { until: now + FIRST_PAUSE, pause: FIRST_PAUSE },
+            State::Open { .. } => self.state,
+            State::Trying { pause, .. } => {
+                let pause = (pause * 2).min(LONGEST_PAUSE);
+                State::Open { until: now + pause, pause }
+            }
+        };
     }
 
     /// A call succeeded: closed again, and forgotten what was.
     pub fn succeeded(&mut self) {
-        *self = Self::new(self.threshold);
+        self.state = State::Closed { failures: 0 };
     }
 
     /// Whether calls are held back, or would be but for a try.
     pub fn is_open(&self) -> bool {
-        self.open_until.is_some()
+        !matches!(self.state, State::Closed { .. })
     }
 
     /// Whether there is anything to forget.
     pub fn is_troubled(&self) -> bool {
-        self.failures > 0
+        !matches!(self.state, State::Closed { failures: 0 })
     }
 }
 
@@ -91,11 +102,24 @@ mod tests {
 
     #[test]
     fn the_pause_has_an_end() {
-        let start = Instant::now();
+        let mut now = Instant::now();
         let mut breaker = Breaker::new(1);
         for _ in 0..100 {
-            breaker.failed(start);
+            breaker.failed(now);
+            now += breaker.admit(now).err().unwrap_or_default();
+            assert!(breaker.admit(now).is_ok());
         }
-        assert_eq!(breaker.admit(start), Err(LONGEST_PAUSE));
+        breaker.failed(now);
+        assert_eq!(breaker.admit(now), Err(LONGEST_PAUSE));
+    }
+
+    #[test]
+    fn a_burst_counts_once() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(3);
+        for _ in 0..40 {
+            breaker.failed(now);
+        }
+        assert_eq!(breaker.admit(now), Err(FIRST_PAUSE));
     }
 }

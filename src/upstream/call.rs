@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 
@@ -143,7 +144,7 @@ impl Upstream {
         loop {
             let spare = match &body {
                 RequestBody::Full(bytes) => Some(bytes.clone()),
-                RequestBody::Streamed(_) => None,
+                RequestBody::Streamed(..) => None,
             };
             let result = self.attempt(call, body).await;
             let Some((reason, bytes)) = retry_reason(&result).zip(spare) else {
@@ -160,14 +161,15 @@ impl Upstream {
         }
     }
 
-    async fn attempt(&self, call: &Call<'_>, body: RequestBody) -> Result<Answer, UpstreamError> {
+    async fn attempt(&self, call: &Call<'_>, mut body: RequestBody) -> Result<Answer, UpstreamError> {
         let now = Instant::now();
         self.admit(call.model, now)?;
         let lease = KeyLease::choose(&self.accounts, now).ok_or(UpstreamError::KeysResting)?;
-        let request = self.request(call, body, &lease)?;
-        let sent = tokio::time::timeout(call.first_byte_timeout, self.client.request(request)).await;
+        let sent = body.sent();
+        let answering = self.client.request(self.request(call, body, &lease)?);
+        let sent = within(call.first_byte_timeout, sent, answering).await;
         let result = match sent {
-            Err(_elapsed) => Err(UpstreamError::FirstByteTimeout(call.first_byte_timeout)),
+            Err(()) => Err(UpstreamError::FirstByteTimeout(call.first_byte_timeout)),
             Ok(Err(error)) => Err(UpstreamError::from_client(&error, self.transport.connect_timeout)),
             Ok(Ok(response)) => Ok(Answer { response, lease, attempts: 1 }),
         };
@@ -244,6 +246,22 @@ impl Upstream {
 /// A panic while the lock was held leaves a value that is still good: each is written in one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `answering`, unless it takes longer than `limit` once the request has been `sent`: a slow upload is the
+/// caller's time, not the upstream's.
+async fn within<A: Future>(limit: Duration, sent: Option<oneshot::Receiver<()>>, answering: A) -> Result<A::Output, ()> {
+    let Some(sent) = sent else {
+        return tokio::time::timeout(limit, answering).await.map_err(drop);
+    };
+    let limit_passed = async {
+        let _gone = sent.await;
+        tokio::time::sleep(limit).await;
+    };
+    tokio::select! {
+        answer = answering => Ok(answer),
+        () = limit_passed => Err(()),
+    }
 }
 
 /// Why another try would be safe, if it would.

@@ -12,6 +12,9 @@ pub enum UpstreamError {
     /// Nothing was sent: name not resolved, refused, unreachable.
     #[error("SiliconFlow cannot be reached ({0}). Check the network and `upstream.base_url`.")]
     Connect(String),
+    /// Nothing was sent: this machine has no descriptor left for a connection.
+    #[error("The gateway has run out of file descriptors. Try again in a moment; the operator should raise the limit of open files or lower server.max_connections.")]
+    NoDescriptors,
     /// Nothing was sent: the connection took too long, TLS handshake included.
     #[error("SiliconFlow did not accept a connection within {0:?} (upstream.connect_timeout).")]
     ConnectTimeout(Duration),
@@ -55,6 +58,7 @@ impl UpstreamError {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Connect(_) => "connect",
+            Self::NoDescriptors => "local",
             Self::ConnectTimeout(_) => "connect_timeout",
             Self::Tls(_) => "tls",
             Self::FirstByteTimeout(_) => "first_byte_timeout",
@@ -96,11 +100,19 @@ impl UpstreamError {
             {
                 return Self::Protocol(hyper.to_string());
             }
+            if cause.downcast_ref::<std::io::Error>().is_some_and(is_shortage) {
+                return Self::NoDescriptors;
+            }
             deepest = cause.to_string();
             source = next_cause(cause);
         }
         if error.is_connect() { Self::Connect(deepest) } else { Self::Closed }
     }
+}
+
+/// EMFILE and ENFILE, the same numbers on Linux, macOS and the BSDs.
+fn is_shortage(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 /// The cause behind `cause`. An I/O error hides the error it wraps from `source`.

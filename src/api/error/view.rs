@@ -8,7 +8,6 @@ use http::StatusCode;
 use super::{DoorError, GatewayError};
 use crate::api::body::BodyError;
 use crate::api::route::RouteError;
-use crate::relay::answer::AnswerFault;
 use crate::relay::relayed::RelayError;
 use crate::tenant::TenantError;
 use crate::upstream::refusal::{Cause, Metric, Refusal};
@@ -64,7 +63,6 @@ impl GatewayError {
             Self::UnknownPath(_) => caller(404, Some("unknown_url"), "no_route"),
             Self::Upstream(error) => upstream_view(error),
             Self::Refused(refusal, _) => refusal_view(refusal),
-            Self::Answer(AnswerFault::Refused(body)) => refusal_view(&Refusal::read(200, body)),
             Self::Answer(_) => server(502, "upstream_bad_answer", "bad_answer"),
             Self::Relay(error) => relay_view(error),
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
@@ -138,6 +136,7 @@ fn upstream_view(error: &UpstreamError) -> View {
     let label = error.label();
     match error {
         UpstreamError::Connect(_) => server(502, "upstream_unreachable", label),
+        UpstreamError::NoDescriptors => overloaded(label, Duration::from_secs(1)),
         UpstreamError::ConnectTimeout(_) => server(504, "upstream_connect_timeout", label),
         UpstreamError::Tls(_) => server(502, "upstream_tls", label).never(),
         // It may have been run and charged: clients that try again by themselves would pay again.
@@ -147,6 +146,7 @@ fn upstream_view(error: &UpstreamError) -> View {
         UpstreamError::BreakerOpen(wait, _) => server(503, "upstream_unreachable", label).after(*wait),
         UpstreamError::ModelBusy(_, wait) => overloaded(label, *wait),
         UpstreamError::KeysResting => server(502, "upstream_key_invalid", label).never(),
+        UpstreamError::Body(BodyFailure::TooSlow(_)) => caller(408, Some("request_timeout"), "slow_body"),
         UpstreamError::Body(BodyFailure::TooLarge(_)) => caller(413, Some("request_too_large"), "too_large").never(),
         UpstreamError::Body(BodyFailure::Model(_)) => {
             caller(404, Some("model_not_found"), "no_model").about(Some("model"))
