@@ -181,7 +181,10 @@ fn tls(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<Arc<rustls::
     let (cert_file, key_file) = (cert_file?, key_file?);
     let chain = tls_files::chain(&cert_file).map_err(|error| section.fault("cert_file", error));
     let key = tls_files::key(&key_file).map_err(|error| section.fault("key_file", error));
-    let config = tls_files::server(chain.ok()?, key.ok()?).map_err(|error| section.fault("cert_file", error));
+    let config = tls_files::server(chain.ok()?, key.ok()?).map_err(|error| {
+        let files = format!("{} and {}", cert_file.display(), key_file.display());
+        section.fault("cert_file", format_args!("{files} do not belong together ({error})"));
+    });
     watched.extend([cert_file, key_file]);
     config.ok().map(Arc::new)
 }

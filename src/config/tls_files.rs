@@ -29,7 +29,7 @@ pub(super) fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'st
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| format!("certificate and key cannot be used together ({error})"))?;
+        .map_err(|error| error.to_string())?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }

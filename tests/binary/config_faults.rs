@@ -124,14 +124,14 @@ async fn keys_that_are_there_twice_have_a_line() {
     let key = |name: &str, digit: char| {
         format!("[[key]]\nname = \"{name}\"\nhash = \"sha256:{}\"\n", String::from(digit).repeat(64))
     };
-    refused(&format!("{}{}", key("ann", 'a'), key("ann", 'b')), &[(4, "ann")]).await;
-    refused(&format!("{}{}", key("ann", 'a'), key("bob", 'a')), &[(4, "bob")]).await;
+    refused(&format!("{}{}", key("ann", 'a'), key("ann", 'b')), &[(5, "ann")]).await;
+    refused(&format!("{}{}", key("ann", 'a'), key("bob", 'a')), &[(5, "ann")]).await;
 }
 
 #[tokio::test]
 async fn accounts_that_are_there_twice_have_a_line() {
     let account = "[[account]]\nname = \"main\"\napi_key = { env = \"SILICONFLOW_API_KEY\" }\n";
-    refused(&format!("{account}{account}"), &[(4, "main")]).await;
+    refused(&format!("{account}{account}"), &[(5, "main")]).await;
 }
 
 #[tokio::test]

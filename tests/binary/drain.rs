@@ -23,8 +23,9 @@ fn read(streams: &mut JoinSet<Option<usize>>, stream: Response) {
 
 async fn opened(gateway: &Gateway, emulator: &MockServer, count: usize, tokens: usize) -> JoinSet<Option<usize>> {
     let mut streams = JoinSet::new();
-    for _ in 0..count {
-        read(&mut streams, gateway.stream(tokens, "anything").await);
+    let opening = (0..count).map(|_| gateway.stream(tokens, "anything"));
+    for stream in futures_util::future::join_all(opening).await {
+        read(&mut streams, stream);
     }
     until("all streams open", async || (emulator.control().live() == count).then_some(())).await;
     streams

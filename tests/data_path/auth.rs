@@ -135,7 +135,6 @@ async fn a_refusal_that_quotes_the_key_is_masked() {
 }
 
 #[tokio::test]
-#[ignore = "bug: the text is cut before it is masked"]
 async fn a_key_at_the_cut_of_a_long_text_is_masked() {
     for before in [480, 485, 490] {
         check_key_stays(json_answer(400, error_with(&format!("{}{UPSTREAM_KEY}", "x".repeat(before)))), false).await;
@@ -143,13 +142,11 @@ async fn a_key_at_the_cut_of_a_long_text_is_masked() {
 }
 
 #[tokio::test]
-#[ignore = "bug: an error in a 200 is not masked"]
 async fn a_200_with_an_error_that_quotes_the_key_is_masked() {
     check_key_stays(json_answer(200, error_with(&format!("bad Bearer {UPSTREAM_KEY}!"))), false).await;
 }
 
 #[tokio::test]
-#[ignore = "bug: an error event is not masked"]
 async fn an_error_event_that_quotes_the_key_is_masked() {
     let event = format!("data: {}\n\n", error_with(&format!("bad Bearer {UPSTREAM_KEY}!")));
     check_key_stays(sse(event.as_bytes()), true).await;
@@ -169,7 +166,6 @@ async fn cookies_and_unknown_headers_of_the_upstream_stay_there() {
 }
 
 #[tokio::test]
-#[ignore = "bug: `Bearer ` without a key counts as a wrong key"]
 async fn an_empty_bearer_hides_no_other_key() {
     let rig = Rig::mocked(KEYS).await;
     let request = rig.post("/v1/chat/completions", chat(MODEL, "x").to_string());

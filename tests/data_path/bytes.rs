@@ -173,7 +173,6 @@ fn an_answer_comes_back_to_the_byte() {
 }
 
 #[tokio::test]
-#[ignore = "bug: stream_options is replaced as a whole"]
 async fn what_is_in_stream_options_stays_there() {
     let script = Script::always(vec![Act::Close]).await;
     let rig = Rig::before(&script.base_url(), "").await;

@@ -109,7 +109,6 @@ fn part_answer(seen: &super::support::script::Seen) -> Act {
 }
 
 #[tokio::test]
-#[ignore = "bug: the usage of the good parts is lost"]
 async fn what_a_failed_batch_used_is_counted() {
     let script = Script::new(|seen| {
         let is_last = String::from_utf8_lossy(&seen.body).contains("number 199\"");

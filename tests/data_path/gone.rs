@@ -111,7 +111,6 @@ async fn many_at_once_leave_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "bug: the gauge is set behind the counter's back"]
 async fn the_gauge_of_held_bytes_comes_back_under_load() {
     let script = Script::always(vec![super::support::ok_chat()]).await;
     let rig = Rig::before(&script.base_url(), "").await;

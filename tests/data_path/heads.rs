@@ -57,7 +57,6 @@ async fn two_lengths_are_refused_on_a_connection_in_use() {
 }
 
 #[tokio::test]
-#[ignore = "bug: heads that arrive during a request are not scanned"]
 async fn two_lengths_are_refused_in_a_pipeline() {
     let rig = Rig::mocked("").await;
     let good = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -127,13 +126,11 @@ async fn check_unused(header_timeout: &str, model: &str) {
 }
 
 #[tokio::test]
-#[ignore = "bug: nobody looks at the limit once the answer is out"]
 async fn an_unused_connection_has_its_time() {
     check_unused("5s", MODEL).await;
 }
 
 #[tokio::test]
-#[ignore = "bug: such a connection is never closed"]
 async fn an_unused_connection_has_its_time_after_a_long_request() {
     check_unused("200ms", "fault/slow-head:400").await;
 }

@@ -68,7 +68,6 @@ async fn a_slow_body_has_its_time() {
 }
 
 #[tokio::test]
-#[ignore = "bug: a slow upload is a 400 broken_body"]
 async fn a_slow_upload_has_its_time() {
     check_slow("/v1/files").await;
 }

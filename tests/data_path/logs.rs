@@ -73,7 +73,6 @@ async fn a_line_a_request_and_nothing_of_its_content() {
 }
 
 #[tokio::test]
-#[ignore = "bug: a model's name goes into the log as it is"]
 async fn a_name_cannot_write_lines_of_its_own() {
     let process = Process::start().await;
     process

@@ -5,16 +5,13 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::support::{Act, Got, MODEL, Raw, Rig, Script, alone, chunk, json_answer, resident_kib, soon, sse, stream};
+use super::support::{Act, Got, MODEL, Raw, Rig, Script, is_alone, chunk, json_answer, resident_kib, soon, sse, stream};
 
 #[tokio::test]
 async fn readers_that_stop_cost_no_memory() {
-    alone("memory::alone_readers_that_stop").await;
-}
-
-#[tokio::test]
-#[ignore = "run by the test above, in a process of its own"]
-async fn alone_readers_that_stop() {
+    if !is_alone("memory::readers_that_stop_cost_no_memory").await {
+        return;
+    }
     let text = "x".repeat(1000);
     let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n").repeat(16);
     let script = Script::always(vec![sse(b": hi\n\n"), Act::Flood(chunk(event.as_bytes()))]).await;
@@ -52,12 +49,9 @@ async fn alone_readers_that_stop() {
 
 #[tokio::test]
 async fn deep_and_huge_json_costs_no_memory() {
-    alone("memory::alone_deep_json").await;
-}
-
-#[tokio::test]
-#[ignore = "run by the test above, in a process of its own"]
-async fn alone_deep_json() {
+    if !is_alone("memory::deep_and_huge_json_costs_no_memory").await {
+        return;
+    }
     let script = Script::always(vec![json_answer(200, r#"{"choices":[]}"#)]).await;
     let rig = Rig::before(&script.base_url(), "").await;
     let before = resident_kib();
@@ -79,12 +73,9 @@ async fn alone_deep_json() {
 
 #[tokio::test]
 async fn a_large_upload_costs_no_memory() {
-    alone("memory::alone_large_upload").await;
-}
-
-#[tokio::test]
-#[ignore = "run by the test above, in a process of its own"]
-async fn alone_large_upload() {
+    if !is_alone("memory::a_large_upload_costs_no_memory").await {
+        return;
+    }
     let script = Script::always(vec![json_answer(200, r#"{"text":"hi"}"#)]).await;
     let rig = Rig::before(&script.base_url(), "").await;
     let before = resident_kib();

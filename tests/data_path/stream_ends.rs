@@ -135,7 +135,6 @@ async fn a_whole_answer_that_breaks_is_an_error() {
 }
 
 #[tokio::test]
-#[ignore = "bug: docs/errors.md says so, but a 200 is sent at once"]
 async fn what_breaks_before_the_first_event_is_an_ordinary_error() {
     let rig = Rig::mocked(SHORT).await;
     for (fault, expected) in [("error-event:0", 503), ("reset:0", 502), ("end-early:0", 502), ("stall:0", 504)] {

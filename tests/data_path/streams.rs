@@ -64,7 +64,6 @@ async fn an_end_is_put_right() {
 }
 
 #[tokio::test]
-#[ignore = "bug: events behind [DONE] pass"]
 async fn nothing_follows_done() {
     check("after-done").await;
 }

@@ -66,7 +66,8 @@ fn with_inserted(mut frames: Vec<Frame>, place: u64, text: &'static str) -> Vec<
 fn rewritten(name: &str, mut frames: Vec<Frame>) -> Vec<Frame> {
     match name {
         "no-done" => frames.retain(|frame| frame.bytes != DONE),
-        "after-done" => frames.extend(frames.get(1).cloned()),
+        // Billed already, with the answer.
+        "after-done" => frames.extend(frames.get(1).cloned().map(|frame| Frame { bill: None, ..frame })),
         "cr-lines" => frames.iter_mut().for_each(|frame| end_lines_with(frame, "\r")),
         "crlf-lines" => frames.iter_mut().for_each(|frame| end_lines_with(frame, "\r\n")),
         "one-byte" => return frames.into_iter().flat_map(bytewise).collect(),
