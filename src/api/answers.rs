@@ -21,8 +21,8 @@ use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
-use crate::upstream::{Answer, KeyLease};
 use crate::upstream::refusal::Refusal;
+use crate::upstream::{Answer, KeyLease};
 use crate::wire::json::Object;
 
 /// A whole answer beyond this is none (bytes; ours: the largest real ones, 64 embeddings of 4,096
@@ -57,7 +57,8 @@ enum Content {
 impl Answered {
     /// A whole JSON answer made by the gateway.
     pub(super) fn json(headers: HeaderMap, bytes: Bytes, usage: Usage, edits: Vec<&'static str>) -> Self {
-        let mut answered = Self { status: StatusCode::OK, lease: None, headers, edits, content: Content::Whole(bytes, usage) };
+        let mut answered =
+            Self { status: StatusCode::OK, lease: None, headers, edits, content: Content::Whole(bytes, usage) };
         answered.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         answered
     }
@@ -105,7 +106,11 @@ pub(super) async fn read(
 }
 
 /// Reads the whole of a JSON answer and puts it right.
-pub(super) async fn whole(exchange: &Exchange, lease: &KeyLease, body: Incoming) -> Result<answer::Answer, GatewayError> {
+pub(super) async fn whole(
+    exchange: &Exchange,
+    lease: &KeyLease,
+    body: Incoming,
+) -> Result<answer::Answer, GatewayError> {
     let bytes = collect(body, MOST_WHOLE, relay_limits(exchange)).await?;
     let bytes = bytes.ok_or(AnswerFault::TooLong(MOST_WHOLE))?;
     answer::read(bytes, exchange.target.route.is_chat()).map_err(|fault| match fault {

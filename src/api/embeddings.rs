@@ -194,7 +194,10 @@ pub(super) fn name_suspect(error: GatewayError, suspect: Option<Suspect>) -> Gat
 impl Suspect {
     fn hint(self, model: &str) -> String {
         match self {
-            Self::TokenIds => "inputs of token ids are not taken, send text; in LangChain set check_embedding_ctx_length=False".to_owned(),
+            Self::TokenIds => {
+                "inputs of token ids are not taken, send text; in LangChain set check_embedding_ctx_length=False"
+                    .to_owned()
+            }
             Self::Longest(index, length) => {
                 let limit = quirks::max_embedding_tokens(model).map(|limit| format!("; {model} takes {limit} tokens"));
                 format!("the longest input is input[{index}], {length} bytes{}", limit.unwrap_or_default())

@@ -24,8 +24,8 @@ use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::StreamFault;
 use crate::relay::relayed::{ErrorEvent, RelayError};
 use crate::tenant::TenantError;
-use crate::upstream::{KeyLease, UpstreamError};
 use crate::upstream::refusal::Refusal;
+use crate::upstream::{KeyLease, UpstreamError};
 
 /// Anything that ends a request with an error object.
 #[derive(Debug, thiserror::Error)]

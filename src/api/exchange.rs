@@ -90,7 +90,7 @@ impl Exchange {
             (FormTap::new(boundary, "model"), model)
         });
         let body = match body.take().filter(|body| !body.is_end_stream()) {
-            Some(body) => Upload::new(body, form, limits),
+            Some(body) => Upload::body(body, form, limits),
             None => RequestBody::Full(Bytes::new()),
         };
         let answer = self.call(body).await?;

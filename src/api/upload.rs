@@ -57,7 +57,7 @@ pub(super) struct Upload {
 
 impl Upload {
     /// Streams `incoming`; `form` when it is one.
-    pub(super) fn new(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> RequestBody {
+    pub(super) fn body(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> RequestBody {
         let started = Instant::now();
         let timer = Box::pin(sleep_until(limits.deadline(started, 0)));
         let (until_sent, sent) = oneshot::channel();

@@ -84,7 +84,10 @@ pub fn parse(
 /// The file in force: `--config`, `$FLOWGATE_CONFIG`, `./config/flowgate.toml`, then the XDG folder.
 /// One that was named must be there; the others may be missing.
 fn find(overrides: &Overrides, environment: &Environment) -> Result<Option<PathBuf>, ConfigError> {
-    let named = overrides.file.clone().or_else(|| environment.get("FLOWGATE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
+    let named = overrides
+        .file
+        .clone()
+        .or_else(|| environment.get("FLOWGATE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from));
     if let Some(path) = named {
         return if path.is_file() { Ok(Some(path)) } else { Err(ConfigError::Missing(path)) };
     }

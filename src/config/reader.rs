@@ -176,7 +176,9 @@ impl<'a> Section<'a> {
                 })
                 .collect()
         });
-        read.unwrap_or_default()
+        let mut pairs: Vec<_> = read.unwrap_or_default();
+        pairs.sort_by_key(|(.., place)| *place);
+        pairs
     }
 
     /// A fault about `key`, or about the section when it is not there.

@@ -156,7 +156,10 @@ fn check_exposure(section: &Section<'_>, listen: SocketAddr, is_open: bool) {
 fn hosts(section: &Section<'_>) -> Vec<String> {
     let hosts = section.texts("hosts").unwrap_or_default();
     if let Some(wrong) = hosts.iter().find(|host| host.is_empty() || host.contains(['/', ' '])) {
-        section.fault("hosts", format_args!("`{wrong}` is not a host name; write it like \"gateway.example\", without scheme and port"));
+        section.fault(
+            "hosts",
+            format_args!("`{wrong}` is not a host name; write it like \"gateway.example\", without scheme and port"),
+        );
     }
     hosts
 }
@@ -165,10 +168,16 @@ fn hosts(section: &Section<'_>) -> Vec<String> {
 fn origins(section: &Section<'_>) -> Vec<String> {
     let origins = section.texts("origins").unwrap_or_default();
     let is_origin = |origin: &String| {
-        origin == "*" || origin.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.contains('/'))
+        origin == "*"
+            || origin.split_once("://").is_some_and(|(scheme, host)| !scheme.is_empty() && !host.contains('/'))
     };
     if let Some(wrong) = origins.iter().find(|origin| !is_origin(origin)) {
-        section.fault("origins", format_args!("`{wrong}` is not an origin; write it like \"https://app.example\", without a slash at the end"));
+        section.fault(
+            "origins",
+            format_args!(
+                "`{wrong}` is not an origin; write it like \"https://app.example\", without a slash at the end"
+            ),
+        );
     }
     origins
 }
@@ -255,7 +264,10 @@ fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf
     let written = root.sections("account", |section| {
         let account = account(section, watched)?;
         if names.contains(&account.name) {
-            section.fault("name", format_args!("there is another account `{}`; give this one a name of its own", account.name));
+            section.fault(
+                "name",
+                format_args!("there is another account `{}`; give this one a name of its own", account.name),
+            );
         }
         names.push(account.name.clone());
         Some(account)
@@ -303,7 +315,8 @@ fn keys(root: &Section<'_>, watched: &mut Vec<PathBuf>) -> Vec<(KeyHash, Tenant)
     root.sections("key", |section| {
         let Some((hash, tenant)) = key(section, watched) else { return };
         if keys.iter().any(|(_, other)| other.name == tenant.name) {
-            section.fault("name", format_args!("there is another key `{}`; give this one a name of its own", tenant.name));
+            section
+                .fault("name", format_args!("there is another key `{}`; give this one a name of its own", tenant.name));
         } else if let Some((_, other)) = keys.iter().find(|(other, _)| *other == hash) {
             section.fault("name", format_args!("this key has the secret of `{}`; give it one of its own", other.name));
         }

@@ -128,24 +128,50 @@ fn errors_inside_the_stream_are_recognised() {
     let error = r#"{"code":50505,"message":"Model service overloaded.","data":null}"#;
     let (_, result, _) = run(&format!("{}data: {error}\n\n", chunk(&content("a"), "")), false, &[]);
     assert_eq!(result, Err(StreamFault::Error(error.to_owned())));
-    let odd = format!("data: 7
+    let odd = format!(
+        "data: 7
 
 data: {{\"x\":1}}
 
-{}", chunk(&finish("stop"), ""));
-    assert_eq!(run(&format!("{odd}data: [DONE]
+{}",
+        chunk(&finish("stop"), "")
+    );
+    assert_eq!(
+        run(
+            &format!(
+                "{odd}data: [DONE]
 
-"), false, &[]).0, format!("{odd}data: [DONE]
+"
+            ),
+            false,
+            &[]
+        )
+        .0,
+        format!(
+            "{odd}data: [DONE]
 
-"), "JSON of another kind passes");
-    assert_eq!(run("data: {{{nope
+"
+        ),
+        "JSON of another kind passes"
+    );
+    assert_eq!(
+        run(
+            "data: {{{nope
 
-", false, &[]).1, Err(StreamFault::NotJson));
-    let cut_off = chunk(&content("a"), "").replace("}
+",
+            false,
+            &[]
+        )
+        .1,
+        Err(StreamFault::NotJson)
+    );
+    let cut_off = chunk(&content("a"), "").replace(
+        "}
 
 ", "
 
-");
+",
+    );
     assert_eq!(run(&cut_off, false, &[]).1, Err(StreamFault::NotJson));
 }
 

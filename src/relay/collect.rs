@@ -62,7 +62,11 @@ pub enum Beginning {
 ///
 /// # Errors
 /// [`RelayError`] when it breaks off, a limit passes, or the first thing in it is an error.
-pub async fn beginning(body: &mut Incoming, chat: &mut ChatStream, limits: RelayLimits) -> Result<Beginning, RelayError> {
+pub async fn beginning(
+    body: &mut Incoming,
+    chat: &mut ChatStream,
+    limits: RelayLimits,
+) -> Result<Beginning, RelayError> {
     loop {
         let data = next(body, limits).await?;
         let is_over = data.is_none();

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_legacy_completion_becomes_a_stream() {
-        let answer = json!({"object": "text_completion", "choices": [{"index": 0, "text": "hi", "finish_reason": "stop"}]});
+        let answer =
+            json!({"object": "text_completion", "choices": [{"index": 0, "text": "hi", "finish_reason": "stop"}]});
         let events = events(answer.to_string().as_bytes(), false).unwrap();
         assert!(events.starts_with(b"data: {") && events.ends_with(b"\n\ndata: [DONE]\n\n"));
     }

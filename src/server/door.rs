@@ -39,7 +39,9 @@ impl Door {
     /// [`DoorError`] when not.
     pub(super) fn check<B>(&self, request: &Request<B>, is_contradictory: bool) -> Result<(), DoorError> {
         if is_contradictory {
-            return Err(DoorError::Malformed("both Content-Length and Transfer-Encoding, or a body in chunks behind another request"));
+            return Err(DoorError::Malformed(
+                "both Content-Length and Transfer-Encoding, or a body in chunks behind another request",
+            ));
         }
         let host = host(request)?;
         if let Some(host) = &host

@@ -103,7 +103,9 @@ impl<T> GuardedIo<T> {
         Some(match self.head_since {
             Some(since) => since + limit(self.limits.header),
             // A new connection that says nothing is a head that does not come.
-            None if self.activity.is_fresh() && !self.is_http2 => self.activity.idle_since() + limit(self.limits.header),
+            None if self.activity.is_fresh() && !self.is_http2 => {
+                self.activity.idle_since() + limit(self.limits.header)
+            }
             None => self.activity.idle_since() + limit(self.limits.idle),
         })
     }

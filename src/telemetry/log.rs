@@ -44,7 +44,9 @@ pub fn check_level(level: &str) -> Result<(), String> {
     if level.split(',').all(is_part) && level.parse::<EnvFilter>().is_ok() {
         return Ok(());
     }
-    Err(format!("`{level}` is no level: write \"error\", \"warn\", \"info\", \"debug\" or \"trace\", or parts such as \"info,hyper=warn\""))
+    Err(format!(
+        "`{level}` is no level: write \"error\", \"warn\", \"info\", \"debug\" or \"trace\", or parts such as \"info,hyper=warn\""
+    ))
 }
 
 /// Sends log lines to standard error from now on, coloured on a terminal unless `is_colourless`. Only

@@ -250,7 +250,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// `answering`, unless it takes longer than `limit` once the request has been `sent`: a slow upload is the
 /// caller's time, not the upstream's.
-async fn within<A: Future>(limit: Duration, sent: Option<oneshot::Receiver<()>>, answering: A) -> Result<A::Output, ()> {
+async fn within<A: Future>(
+    limit: Duration,
+    sent: Option<oneshot::Receiver<()>>,
+    answering: A,
+) -> Result<A::Output, ()> {
     let Some(sent) = sent else {
         return tokio::time::timeout(limit, answering).await.map_err(drop);
     };

@@ -13,7 +13,9 @@ pub enum UpstreamError {
     #[error("SiliconFlow cannot be reached ({0}). Check the network and `upstream.base_url`.")]
     Connect(String),
     /// Nothing was sent: this machine has no descriptor left for a connection.
-    #[error("The gateway has run out of file descriptors. Try again in a moment; the operator should raise the limit of open files or lower server.max_connections.")]
+    #[error(
+        "The gateway has run out of file descriptors. Try again in a moment; the operator should raise the limit of open files or lower server.max_connections."
+    )]
     NoDescriptors,
     /// Nothing was sent: the connection took too long, TLS handshake included.
     #[error("SiliconFlow did not accept a connection within {0:?} (upstream.connect_timeout).")]

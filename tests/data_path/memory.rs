@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::support::{Act, Got, MODEL, Raw, Rig, Script, is_alone, chunk, json_answer, resident_kib, soon, sse, stream};
+use super::support::{
+    Act, Got, MODEL, Raw, Rig, Script, chunk, is_alone, json_answer, resident_kib, soon, sse, stream,
+};
 
 #[tokio::test]
 async fn readers_that_stop_cost_no_memory() {

@@ -33,16 +33,8 @@ async fn refusals_by_name() {
         ("404-plain", 404, "404 page not found"),
         ("410", 410, "withdrawn"),
         ("tpm-429", 429, "\"code\":50602"),
-        (
-            "tpm-429-nocode",
-            429,
-            "{\"data\":null,\"message\":\"Request was rejected",
-        ),
-        (
-            "tpm-429-contact",
-            429,
-            "contact@siliconflow.cn. Details:TPM",
-        ),
+        ("tpm-429-nocode", 429, "{\"data\":null,\"message\":\"Request was rejected"),
+        ("tpm-429-contact", 429, "contact@siliconflow.cn. Details:TPM"),
         ("tpm-429-50603", 429, "50603"),
         ("tpd-429", 429, "TPD limit reached"),
         ("rpm-429", 429, "RPM limit reached"),
@@ -82,11 +74,8 @@ async fn an_unknown_fault_is_refused_by_name() {
 #[tokio::test]
 async fn retry_after_takes_any_value() {
     let bench = Bench::new().await;
-    let models = [
-        ("fault/tpm-429:7", "7"),
-        ("fault/overload-503;retry-after=soon", "soon"),
-        ("fault/500;retry-after=-1", "-1"),
-    ];
+    let models =
+        [("fault/tpm-429:7", "7"), ("fault/overload-503;retry-after=soon", "soon"), ("fault/500;retry-after=-1", "-1")];
     for (model, value) in models {
         let response = bench.send(CHAT, ask(model, "hi")).await;
         assert_eq!(response.headers()["retry-after"], value);
@@ -96,21 +85,9 @@ async fn retry_after_takes_any_value() {
 #[tokio::test]
 async fn a_header_names_a_fault_too_and_a_fault_model_can_stand_on_a_real_one() {
     let bench = Bench::new().await;
-    let request = bench
-        .request(reqwest::Method::POST, CHAT)
-        .header("x-mock-fault", "busy-503");
-    assert_eq!(
-        request
-            .json(&ask(PLAIN, "hi"))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        503
-    );
-    let events = bench
-        .stream(CHAT, ask(&format!("fault/comments@{THINKER}"), "hi"))
-        .await;
+    let request = bench.request(reqwest::Method::POST, CHAT).header("x-mock-fault", "busy-503");
+    assert_eq!(request.json(&ask(PLAIN, "hi")).send().await.unwrap().status(), 503);
+    let events = bench.stream(CHAT, ask(&format!("fault/comments@{THINKER}"), "hi")).await;
     assert_eq!(events.last().unwrap()["choices"], json!([]));
 }
 
@@ -119,13 +96,7 @@ async fn flaky_answers_get_well() {
     let bench = Bench::new().await;
     let mut seen = Vec::new();
     for _ in 0..4 {
-        seen.push(
-            bench
-                .send(CHAT, ask("fault/flaky-503:2", "hi"))
-                .await
-                .status()
-                .as_u16(),
-        );
+        seen.push(bench.send(CHAT, ask("fault/flaky-503:2", "hi")).await.status().as_u16());
     }
     assert_eq!(seen, [503, 503, 200, 200]);
 }
@@ -153,18 +124,14 @@ async fn redirects() {
 async fn slow_head_and_pause_are_late_and_whole() {
     let bench = Bench::new().await;
     for model in ["fault/slow-head:150", "fault/pause:150"] {
-        let start = std::time::Instant::now();
+        let start = tokio::time::Instant::now();
         bench.stream(CHAT, ask(model, "hi")).await;
         assert!(start.elapsed() >= Duration::from_millis(150));
     }
 }
 
 async fn text_of(bench: &Bench, fault: &str) -> String {
-    let body = ask_with(
-        &format!("fault/{fault}"),
-        "[[tokens=8]]",
-        json!({"stream": true}),
-    );
+    let body = ask_with(&format!("fault/{fault}"), "[[tokens=8]]", json!({"stream": true}));
     let bytes = bench.send(CHAT, body).await.bytes().await.unwrap();
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -174,10 +141,7 @@ async fn bent_streams() {
     let bench = Bench::new().await;
     let usages = |text: &str| text.matches("\"usage\"").count();
     let plain = text_of(&bench, "comments").await;
-    assert_eq!(
-        plain.matches(": keep-alive\n\n").count(),
-        plain.matches("data:").count()
-    );
+    assert_eq!(plain.matches(": keep-alive\n\n").count(), plain.matches("data:").count());
     assert!(!text_of(&bench, "no-done").await.contains("[DONE]"));
     assert!(!text_of(&bench, "after-done").await.ends_with("[DONE]\n\n"));
     assert_eq!(usages(&text_of(&bench, "no-usage").await), 0);
@@ -185,40 +149,16 @@ async fn bent_streams() {
     assert_eq!(usages(&text_of(&bench, "usage-last").await), 1);
     assert_eq!(usages(&text_of(&bench, "usage-finish").await), 1);
     assert_eq!(usages(&text_of(&bench, "usage-every").await), 10);
-    assert!(
-        text_of(&bench, "huge-usage")
-            .await
-            .contains("18446744073709551615")
-    );
-    assert!(
-        text_of(&bench, "eos")
-            .await
-            .contains("\"finish_reason\":\"eos\"")
-    );
+    assert!(text_of(&bench, "huge-usage").await.contains("18446744073709551615"));
+    assert!(text_of(&bench, "eos").await.contains("\"finish_reason\":\"eos\""));
     assert!(!text_of(&bench, "cr-lines").await.contains('\n'));
     let crlf = text_of(&bench, "crlf-lines").await;
     assert_eq!(crlf.matches('\n').count(), crlf.matches("\r\n").count());
-    assert!(
-        text_of(&bench, "one-byte")
-            .await
-            .ends_with("data: [DONE]\n\n")
-    );
-    assert!(
-        text_of(&bench, "all-at-once")
-            .await
-            .ends_with("data: [DONE]\n\n")
-    );
-    assert!(
-        text_of(&bench, "garbage")
-            .await
-            .contains("this is no event")
-    );
+    assert!(text_of(&bench, "one-byte").await.ends_with("data: [DONE]\n\n"));
+    assert!(text_of(&bench, "all-at-once").await.ends_with("data: [DONE]\n\n"));
+    assert!(text_of(&bench, "garbage").await.contains("this is no event"));
     assert!(text_of(&bench, "bad-json").await.contains("[oops"));
-    assert!(
-        text_of(&bench, "event-lines")
-            .await
-            .contains("event: message\nid: 7\nretry: 3000\ndata: ")
-    );
+    assert!(text_of(&bench, "event-lines").await.contains("event: message\nid: 7\nretry: 3000\ndata: "));
     let cut = text_of(&bench, "end-early:2").await;
     assert_eq!(cut.matches("data:").count(), 2);
     let error = text_of(&bench, "error-event:2").await;
@@ -228,9 +168,7 @@ async fn bent_streams() {
 #[tokio::test]
 async fn an_answer_in_the_reasoning() {
     let bench = Bench::new().await;
-    let events = bench
-        .stream(CHAT, ask("fault/answer-in-reasoning", "hello"))
-        .await;
+    let events = bench.stream(CHAT, ask("fault/answer-in-reasoning", "hello")).await;
     assert_eq!(said(&events, "content"), "");
     assert!(said(&events, "reasoning_content").contains("hello"));
 }
@@ -238,13 +176,7 @@ async fn an_answer_in_the_reasoning() {
 #[tokio::test]
 async fn bent_usage_is_billed_as_it_was() {
     let bench = Bench::new().await;
-    for fault in [
-        "no-usage",
-        "huge-usage",
-        "usage-twice",
-        "one-byte",
-        "all-at-once",
-    ] {
+    for fault in ["no-usage", "huge-usage", "usage-twice", "one-byte", "all-at-once"] {
         text_of(&bench, fault).await;
     }
     let billed = bench.server.control().billed();

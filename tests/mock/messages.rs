@@ -16,12 +16,7 @@ async fn an_answer_in_blocks() {
     let answer = bench.good(MESSAGES, body(THINKER, "hello")).await;
     assert_eq!(answer["type"], "message");
     assert_eq!(answer["content"][0]["type"], "thinking");
-    assert!(
-        answer["content"][1]["text"]
-            .as_str()
-            .unwrap()
-            .contains("hello")
-    );
+    assert!(answer["content"][1]["text"].as_str().unwrap().contains("hello"));
     assert_eq!(answer["stop_reason"], "end_turn");
     assert!(answer["usage"]["input_tokens"].is_u64());
 }
@@ -30,10 +25,7 @@ async fn an_answer_in_blocks() {
 async fn x_api_key_opens_this_endpoint() {
     let bench = Bench::new().await;
     let client = Client::builder().no_proxy().build().unwrap();
-    let request = client
-        .post(bench.url(MESSAGES))
-        .header("x-api-key", "sk-mock")
-        .json(&body(PLAIN, "hi"));
+    let request = client.post(bench.url(MESSAGES)).header("x-api-key", "sk-mock").json(&body(PLAIN, "hi"));
     assert_eq!(request.send().await.unwrap().status(), 200);
 }
 
@@ -46,18 +38,9 @@ async fn adaptive_thinking_is_refused_and_the_two_known_ones_work() {
         body
     };
     let (status, answer) = bench.post(MESSAGES, with("adaptive")).await;
-    assert_eq!(
-        (status, &answer["message"]),
-        (400, &json!("thinking type should be enabled or disabled"))
-    );
-    assert_eq!(
-        bench.good(MESSAGES, with("enabled")).await["content"][0]["type"],
-        "thinking"
-    );
-    assert_eq!(
-        bench.good(MESSAGES, with("disabled")).await["content"][0]["type"],
-        "text"
-    );
+    assert_eq!((status, &answer["message"]), (400, &json!("thinking type should be enabled or disabled")));
+    assert_eq!(bench.good(MESSAGES, with("enabled")).await["content"][0]["type"], "thinking");
+    assert_eq!(bench.good(MESSAGES, with("disabled")).await["content"][0]["type"], "text");
 }
 
 #[tokio::test]
@@ -74,26 +57,17 @@ async fn tools_and_their_results() {
     body["tool_choice"] = json!({"type": "auto"});
     let messages = body["messages"].as_array_mut().unwrap();
     messages.push(json!({"role": "assistant", "content": answer["content"]}));
-    messages.push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "4 degrees"}]}));
+    messages
+        .push(json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "4 degrees"}]}));
     let answer = bench.good(MESSAGES, body).await;
-    assert!(
-        answer["content"][0]["text"]
-            .as_str()
-            .unwrap()
-            .contains("4 degrees")
-    );
+    assert!(answer["content"][0]["text"].as_str().unwrap().contains("4 degrees"));
 }
 
 #[tokio::test]
 async fn a_stream_of_events() {
     let bench = Bench::new().await;
-    let events = bench
-        .stream(MESSAGES, body(PLAIN, "[[say=abcdefgh]]"))
-        .await;
-    let names: Vec<&str> = events
-        .iter()
-        .map(|event| event["type"].as_str().unwrap())
-        .collect();
+    let events = bench.stream(MESSAGES, body(PLAIN, "[[say=abcdefgh]]")).await;
+    let names: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     let expected = [
         "message_start",
         "content_block_start",

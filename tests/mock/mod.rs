@@ -37,15 +37,8 @@ impl Bench {
     pub(crate) async fn with(settings: MockSettings) -> Self {
         // reqwest wants a provider even for plain HTTP; a second installation fails harmlessly.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
-        Self {
-            server: start(settings).await.unwrap(),
-            client,
-        }
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { server: start(settings).await.unwrap(), client }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -53,16 +46,11 @@ impl Bench {
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        self.client
-            .request(method, self.url(path))
-            .bearer_auth("sk-mock")
+        self.client.request(method, self.url(path)).bearer_auth("sk-mock")
     }
 
     pub(crate) async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Response> {
-        self.request(reqwest::Method::POST, path)
-            .json(body)
-            .send()
-            .await
+        self.request(reqwest::Method::POST, path).json(body).send().await
     }
 
     pub(crate) async fn send(&self, path: &str, body: Value) -> Response {
@@ -76,11 +64,7 @@ impl Bench {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let response = self
-            .request(reqwest::Method::GET, path)
-            .send()
-            .await
-            .unwrap();
+        let response = self.request(reqwest::Method::GET, path).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -98,14 +82,9 @@ impl Bench {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let text = response.text().await.unwrap();
-        let mut data: Vec<&str> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("data: "))
-            .collect();
+        let mut data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         assert_eq!(data.pop(), Some("[DONE]"), "{text}");
-        data.into_iter()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        data.into_iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -125,10 +104,7 @@ pub(crate) fn ask_with(model: &str, text: &str, more: Value) -> Value {
 
 /// The text of a stream's deltas.
 pub(crate) fn said(events: &[Value], field: &str) -> String {
-    events
-        .iter()
-        .filter_map(|event| event["choices"][0]["delta"][field].as_str())
-        .collect()
+    events.iter().filter_map(|event| event["choices"][0]["delta"][field].as_str()).collect()
 }
 
 /// Polls until it is true; fails after five seconds.

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn upload(bench: &Bench, text: String) -> Value {
-    let form = Form::new()
-        .text("purpose", "batch")
-        .part("file", Part::text(text).file_name("a.jsonl"));
+    let form = Form::new().text("purpose", "batch").part("file", Part::text(text).file_name("a.jsonl"));
     let request = bench.request(Method::POST, "/files").multipart(form);
     request.send().await.unwrap().json().await.unwrap()
 }
@@ -23,24 +21,15 @@ fn batch(file: &Value) -> Value {
 async fn files_are_wrapped() {
     let bench = Bench::new().await;
     let answer = upload(&bench, "{}\n".into()).await;
-    assert_eq!(
-        (&answer["code"], &answer["status"]),
-        (&json!(20000), &json!(true))
-    );
-    assert_eq!(
-        (&answer["data"]["bytes"], &answer["data"]["filename"]),
-        (&json!(3), &json!("a.jsonl"))
-    );
+    assert_eq!((&answer["code"], &answer["status"]), (&json!(20000), &json!(true)));
+    assert_eq!((&answer["data"]["bytes"], &answer["data"]["filename"]), (&json!(3), &json!("a.jsonl")));
     let (_, list) = bench.get("/files").await;
     assert_eq!(list["data"]["data"][0], answer["data"]);
 }
 
 #[tokio::test]
 async fn a_batch_is_answered_line_by_line() {
-    let settings = MockSettings {
-        batch_time: Duration::from_millis(200),
-        ..MockSettings::default()
-    };
+    let settings = MockSettings { batch_time: Duration::from_millis(200), ..MockSettings::default() };
     let bench = Bench::with(settings).await;
     let line = |id: &str, model: &str| json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": ask(model, "hi")});
     let lines = format!("{}\n{}\n", line("good", PLAIN), line("bad", "no/such"));
@@ -51,24 +40,11 @@ async fn a_batch_is_answered_line_by_line() {
     let path = format!("/batches/{}", created["id"].as_str().unwrap());
     let (_, done) = bench.get(&path).await;
     assert_eq!(done["status"], "completed");
-    assert_eq!(
-        done["request_counts"],
-        json!({"total": 2, "completed": 1, "failed": 1})
-    );
+    assert_eq!(done["request_counts"], json!({"total": 2, "completed": 1, "failed": 1}));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let text = client
-        .get(done["output_file_id"].as_str().unwrap())
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
+    let text = client.get(done["output_file_id"].as_str().unwrap()).send().await.unwrap().text().await.unwrap();
     let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    assert_eq!(
-        (&first["custom_id"], &first["response"]["status_code"]),
-        (&json!("good"), &json!(200))
-    );
+    assert_eq!((&first["custom_id"], &first["response"]["status_code"]), (&json!("good"), &json!(200)));
 }
 
 #[tokio::test]
@@ -79,19 +55,11 @@ async fn batches_are_listed_and_cancelled() {
         bench.good("/batches", batch(&file)).await;
     }
     let (_, page) = bench.get("/batches?limit=2").await;
-    assert_eq!(
-        (page["data"].as_array().unwrap().len(), &page["has_more"]),
-        (2, &json!(true))
-    );
+    assert_eq!((page["data"].as_array().unwrap().len(), &page["has_more"]), (2, &json!(true)));
     let last = page["last_id"].as_str().unwrap();
     let (_, rest) = bench.get(&format!("/batches?limit=2&after={last}")).await;
-    assert_eq!(
-        (rest["data"].as_array().unwrap().len(), &rest["has_more"]),
-        (1, &json!(false))
-    );
-    let cancelled = bench
-        .good(&format!("/batches/{last}/cancel"), json!({}))
-        .await;
+    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["has_more"]), (1, &json!(false)));
+    let cancelled = bench.good(&format!("/batches/{last}/cancel"), json!({})).await;
     assert_eq!(cancelled["status"], "cancelled");
 }
 

@@ -20,31 +20,19 @@ async fn write_request(socket: &mut TcpStream, body: &Value) {
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    socket
-        .write_all(format!("{head}{body}").as_bytes())
-        .await
-        .unwrap();
+    socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
 }
 
 /// What comes until the end, and how it ended.
 async fn all(socket: &mut TcpStream) -> (String, std::io::Result<()>) {
     let mut bytes = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut bytes))
-        .await
-        .unwrap();
-    (
-        String::from_utf8_lossy(&bytes).into_owned(),
-        ended.map(|_| ()),
-    )
+    let ended = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut bytes)).await.unwrap();
+    (String::from_utf8_lossy(&bytes).into_owned(), ended.map(|_| ()))
 }
 
 async fn played(fault: &str) -> (String, std::io::Result<()>) {
     let bench = Bench::new().await;
-    let body = ask_with(
-        &format!("fault/{fault}"),
-        "[[tokens=8]]",
-        json!({"stream": true}),
-    );
+    let body = ask_with(&format!("fault/{fault}"), "[[tokens=8]]", json!({"stream": true}));
     all(&mut ask_raw(&bench, &body).await).await
 }
 
@@ -54,15 +42,9 @@ async fn heads_that_go_wrong() {
     assert!(text.is_empty() && ended.is_ok());
     let (text, ended) = played("reset-before-head").await;
     assert!(text.is_empty());
-    assert_eq!(
-        ended.unwrap_err().kind(),
-        std::io::ErrorKind::ConnectionReset
-    );
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     let (text, ended) = played("half-head").await;
-    assert_eq!(
-        (text.as_str(), ended.is_ok()),
-        ("HTTP/1.1 200 OK\r\ncontent-type: applica", true)
-    );
+    assert_eq!((text.as_str(), ended.is_ok()), ("HTTP/1.1 200 OK\r\ncontent-type: applica", true));
     assert!(played("garbage-head").await.0.contains("not HTTP"));
     assert!(played("big-head:100000").await.0.len() > 100_000);
     assert!(played("drip-head:1").await.0.contains("Hello."));
@@ -75,12 +57,7 @@ async fn heads_that_go_wrong() {
 async fn lengths_that_lie() {
     let parts = |text: &str| {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let length: usize = head
-            .rsplit_once("content-length: ")
-            .unwrap()
-            .1
-            .parse()
-            .unwrap();
+        let length: usize = head.rsplit_once("content-length: ").unwrap().1.parse().unwrap();
         (length, body.len())
     };
     let (claimed, sent) = parts(&played("length-short").await.0);
@@ -94,18 +71,12 @@ async fn lengths_that_lie() {
 #[tokio::test]
 async fn streams_that_break_in_the_middle() {
     let (text, ended) = played("cut").await;
-    assert!(
-        text.matches("data:").count() == 3 && !text.ends_with("0\r\n\r\n") && ended.is_ok(),
-        "{text}"
-    );
+    assert!(text.matches("data:").count() == 3 && !text.ends_with("0\r\n\r\n") && ended.is_ok(), "{text}");
     let (text, ended) = played("bad-chunk").await;
     assert!(text.contains("XYZ\r\n") && ended.is_ok());
     let (text, ended) = played("reset:2").await;
     assert!(text.matches("data:").count() <= 2);
-    assert_eq!(
-        ended.unwrap_err().kind(),
-        std::io::ErrorKind::ConnectionReset
-    );
+    assert_eq!(ended.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]
@@ -117,32 +88,18 @@ async fn breaks_are_ours_and_not_the_callers() {
     }
     let control = bench.server.control();
     soon(|| control.live() == 0).await;
-    assert!(
-        control
-            .requests()
-            .iter()
-            .all(|request| !request.client_gone && request.fault.is_some())
-    );
+    assert!(control.requests().iter().all(|request| !request.client_gone && request.fault.is_some()));
 }
 
 #[tokio::test]
 async fn silence_lasts_until_the_caller_leaves() {
     for fault in ["no-head", "stall"] {
         let bench = Bench::new().await;
-        let body = ask_with(
-            &format!("fault/{fault}"),
-            "[[tokens=8]]",
-            json!({"stream": true}),
-        );
+        let body = ask_with(&format!("fault/{fault}"), "[[tokens=8]]", json!({"stream": true}));
         let mut socket = ask_raw(&bench, &body).await;
         let mut bytes = [0; 65_536];
         let silent = async { while socket.read(&mut bytes).await.unwrap() > 0 {} };
-        assert!(
-            tokio::time::timeout(Duration::from_millis(200), silent)
-                .await
-                .is_err(),
-            "{fault}"
-        );
+        assert!(tokio::time::timeout(Duration::from_millis(200), silent).await.is_err(), "{fault}");
         assert!(!bench.server.control().requests()[0].client_gone);
         drop(socket);
         soon(|| bench.server.control().requests()[0].client_gone).await;
@@ -155,15 +112,7 @@ async fn a_whole_answer_can_break_in_its_middle_too() {
     let body = ask("fault/cut", "hi");
     let (text, _) = all(&mut ask_raw(&bench, &body).await).await;
     assert!(text.contains("200 OK") && !text.ends_with("0\r\n\r\n"));
-    assert!(
-        bench
-            .try_post(CHAT, &ask("fault/reset", "hi"))
-            .await
-            .unwrap()
-            .text()
-            .await
-            .is_err()
-    );
+    assert!(bench.try_post(CHAT, &ask("fault/reset", "hi")).await.unwrap().text().await.is_err());
 }
 
 #[tokio::test]
@@ -191,19 +140,12 @@ async fn each_event_is_a_chunk_of_its_own() {
         };
         text.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
     }
-    assert_eq!(
-        text.matches("\r\ndata: ").count(),
-        text.matches("data: ").count(),
-        "{text}"
-    );
+    assert_eq!(text.matches("\r\ndata: ").count(), text.matches("data: ").count(), "{text}");
 }
 
 #[tokio::test]
 async fn dropping_and_stopping_close_everything() {
-    let settings = || MockSettings {
-        token_interval: Duration::from_millis(50),
-        ..MockSettings::default()
-    };
+    let settings = || MockSettings { token_interval: Duration::from_millis(50), ..MockSettings::default() };
     for stop in [true, false] {
         let bench = Bench::with(settings()).await;
         let body = ask_with(PLAIN, "[[tokens=500]]", json!({"stream": true}));
