@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::telemetry::metrics::Metrics;
 
@@ -37,6 +38,8 @@ pub fn router(state: AdminState) -> Router {
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        // A mistake here costs one answer, not the connection of a monitor.
+        .layer(CatchPanicLayer::new())
         .with_state(state)
 }
 
