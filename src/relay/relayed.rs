@@ -171,10 +171,6 @@ impl Relayed {
                 }
                 Poll::Ready(Some(Err(error))) => return self.failed(RelayError::Broken(reason(&error))),
                 Poll::Ready(None) => return self.ended(),
-                Poll::Pending if self.gathered.yields() => {
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
                 Poll::Pending if self.gathered.len() > 0 => break,
                 Poll::Pending => match ready!(self.poll_limits(context)) {
                     Some(error) => return self.failed(error),
