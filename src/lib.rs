@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod mock;
+pub mod quota;
 pub mod relay;
 pub mod server;
 pub mod telemetry;
