@@ -27,6 +27,10 @@ use crate::telemetry::metrics::Metrics;
 const ADMIN_CONNECTIONS: u32 = 64;
 /// Connections that wait to be accepted (ours).
 const BACKLOG: u32 = 1024;
+/// What the system may hold of an answer for one caller (bytes; ours). A full buffer takes more only after a third of
+/// it has gone: with the megabytes that the system allows by itself, a slow reader of a large answer would look like one
+/// who takes nothing.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// Why a gateway could not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -189,6 +193,7 @@ async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListene
         socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).map_err(failed)?;
     socket.set_reuse_address(true).map_err(failed)?;
     socket.set_nonblocking(true).map_err(failed)?;
+    socket.set_send_buffer_size(SEND_BUFFER).map_err(failed)?;
     socket.bind(&address.into()).map_err(failed)?;
     socket.listen(BACKLOG.cast_signed()).map_err(failed)?;
     TcpListener::from_std(socket.into()).map_err(failed)

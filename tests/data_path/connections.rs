@@ -6,7 +6,7 @@ use flowgate::config::Overrides;
 use tokio::net::TcpListener;
 
 use super::support::{Got, MODEL, Rig, chat};
-use super::upstreams::{SHORT, check};
+use super::upstreams::{SHORT_CONNECT, check};
 
 #[tokio::test]
 async fn a_refused_port_is_a_502() {
@@ -33,14 +33,14 @@ async fn a_listener_that_never_accepts_is_a_504() {
         fillers.push(filler);
         assert!(fillers.len() < 64, "the queue never fills");
     }
-    check(&format!("http://{address}/v1"), SHORT, "504 server_error/upstream_connect_timeout").await;
+    check(&format!("http://{address}/v1"), SHORT_CONNECT, "504 server_error/upstream_connect_timeout").await;
 }
 
 #[tokio::test]
 async fn a_silent_handshake_is_a_504() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    check(&format!("https://{address}/v1"), SHORT, "504 server_error/upstream_connect_timeout").await;
+    check(&format!("https://{address}/v1"), SHORT_CONNECT, "504 server_error/upstream_connect_timeout").await;
     drop(listener);
 }
 
@@ -55,7 +55,7 @@ async fn what_is_no_tls_is_a_502() {
             let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await;
         }
     });
-    check(&format!("https://{address}/v1"), SHORT, "502 server_error/upstream_tls").await;
+    check(&format!("https://{address}/v1"), SHORT_CONNECT, "502 server_error/upstream_tls").await;
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_wrong_certificate_is_a_502_and_a_named_one_is_right() {
             let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
         }
     });
-    check(&url, SHORT, "502 server_error/upstream_tls").await;
+    check(&url, SHORT_CONNECT, "502 server_error/upstream_tls").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, made.cert.pem()).unwrap();

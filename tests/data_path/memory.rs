@@ -1,39 +1,73 @@
 //! What hostile or large traffic costs in memory. Each measurement runs in a process of its own, because the tests
 //! beside it would be measured too.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use super::support::{
     Act, Got, MODEL, Raw, Rig, Script, chunk, is_alone, json_answer, resident_kib, soon, sse, stream,
 };
 
+/// Callers of an endless stream (product.md, section 2: flat under 1,000 slow streams).
+const READERS: usize = 1000;
+
 #[tokio::test]
-async fn readers_that_stop_cost_no_memory() {
-    if !is_alone("memory::readers_that_stop_cost_no_memory").await {
+async fn slow_readers_of_an_endless_stream_cost_no_memory() {
+    if !is_alone("memory::slow_readers_of_an_endless_stream_cost_no_memory").await {
         return;
     }
     let text = "x".repeat(1000);
     let event = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n").repeat(16);
     let script = Script::always(vec![sse(b": hi\n\n"), Act::Flood(chunk(event.as_bytes()))]).await;
-    let rig = Rig::before(&script.base_url(), "[server]\nwrite_timeout = \"3s\"\n").await;
-    let body = stream(MODEL, "x", serde_json::json!({})).to_string();
-    let request = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let rig = Rig::before(&script.base_url(), "[server]\nwrite_timeout = \"5s\"\n").await;
     let before = resident_kib();
     let mut readers = Vec::new();
-    for _ in 0..200 {
-        let socket = tokio::net::TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        let mut stream = socket.connect(rig.address).await.unwrap();
-        tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
-        readers.push(stream);
+    for _ in 0..READERS {
+        readers.push(slow_reader(rig.address).await);
     }
-    soon("all are streaming", async || script.seen().len() == 200).await;
-    // The queues on the way fill; then the upstream can write no more.
+    soon("all are streaming", async || script.seen().len() == READERS).await;
+    is_held_back(&script).await;
+    let full = resident_kib();
+    // The scripted upstream's side is in this process too.
+    assert!(full - before < READERS as u64 * 256, "{} KiB for {READERS} readers that stopped", full - before);
+    // They go on slowly, and what is held for them does not grow.
+    read_on(&mut readers, 100_000).await;
+    let settled = resident_kib();
+    read_on(&mut readers, 500_000).await;
+    let most = resident_kib();
+    assert!(most < settled + settled / 20, "{settled} KiB became {most} KiB while they read on");
+    // Those who then take nothing at all are cut off, and nothing is left.
+    script.closed(READERS).await;
+    rig.is_idle().await;
+    drop(readers);
+}
+
+/// A caller whose socket takes little at a time.
+async fn slow_reader(address: SocketAddr) -> TcpStream {
+    let body = stream(MODEL, "x", serde_json::json!({})).to_string();
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}", body.len());
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    stream
+}
+
+/// Each takes some more of its stream.
+async fn read_on(readers: &mut [TcpStream], bytes: u64) {
+    let reading = readers.iter_mut().map(|reader| async move {
+        let taken = tokio::io::copy(&mut reader.take(bytes), &mut tokio::io::sink()).await.unwrap();
+        assert_eq!(taken, bytes, "a reader who reads was cut off");
+    });
+    futures_util::future::join_all(reading).await;
+}
+
+/// Waits until the queues on the way are full and the upstream can write no more.
+async fn is_held_back(script: &Script) {
     let mut last = (script.written(), 0);
     soon("the upstream is held back", async || {
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -41,12 +75,6 @@ async fn readers_that_stop_cost_no_memory() {
         last.1 == 10
     })
     .await;
-    let grown = resident_kib().saturating_sub(before);
-    assert!(grown < 200 * 256, "{grown} KiB for 200 readers that stopped");
-    // Those who take nothing at all are cut off, and nothing is left.
-    script.closed(200).await;
-    rig.is_idle().await;
-    drop(readers);
 }
 
 #[tokio::test]
