@@ -6,3 +6,4 @@ mod binary;
 mod data_path;
 mod house;
 mod mock;
+mod quota;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::error::{self, GatewayError};
 use super::exchange::Exchange;
 use super::headers;
+use super::ratelimit;
 use super::route::{self, Route};
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
@@ -131,14 +132,21 @@ pub(super) async fn accepted(exchange: &Exchange, answer: Answer) -> Result<Answ
     if !status.is_client_error() && !status.is_server_error() {
         return Ok(answer);
     }
+    Err(GatewayError::Refused(refusal(exchange, answer).await, exchange.settlement.model.clone()))
+}
+
+/// What the upstream meant by an answer that is none.
+pub(super) async fn refusal(exchange: &Exchange, answer: Answer) -> Refusal {
+    let status = answer.response.status();
     let lease = answer.lease.clone();
     let retry_after = answer.response.headers().get(header::RETRY_AFTER).cloned();
+    let trace_id = answer.response.headers().get(headers::TRACE_ID).and_then(headers::text).map(str::to_owned);
     let is_readable = !answer.response.headers().contains_key(header::CONTENT_ENCODING);
     let body = answer.read_refusal(exchange.snapshot.settings.idle_timeout).await;
     let text = if is_readable { lease.account().mask(&body) } else { Cow::Borrowed(&b""[..]) };
     let refusal = Refusal::read(status.as_u16(), &text);
     let refusal = refusal.with_retry_after(retry_after.as_ref().and_then(headers::text), SystemTime::now());
-    Err(GatewayError::Refused(refusal, exchange.settlement.model.clone()))
+    Refusal { trace_id, ..refusal }
 }
 
 impl Answered {
@@ -234,6 +242,10 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
     settlement.status = answered.status.as_u16();
     let mut headers = answered.headers;
     own_headers(&mut headers, &settlement.model, &answered.edits);
+    if let Some(reservation) = &settlement.reservation {
+        ratelimit::write(&mut headers, |metric| reservation.left(metric));
+        headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
+    }
     let body = match answered.content {
         Content::Whole(bytes, usage) => {
             settlement.usage = usage;

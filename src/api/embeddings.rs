@@ -7,11 +7,14 @@ use http::{HeaderMap, Method};
 
 use super::answers::{self, Answered};
 use super::error::GatewayError;
+use super::estimate;
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
 use super::route::Route;
 use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
+use crate::quota::ask::Spent;
+use crate::quota::metric::Amounts;
 use crate::relay::answer::AnswerFault;
 use crate::relay::usage::{self, Tokens, Usage};
 use crate::upstream::refusal::Cause;
@@ -117,9 +120,23 @@ fn parts(body: &Bytes) -> Option<Vec<Bytes>> {
 async fn part(exchange: &Exchange, number: usize, body: Bytes) -> Result<Part, GatewayError> {
     let first = number * MAX_EMBEDDING_BATCH;
     let suspect = RequestHead::parse(&body).ok().and_then(|head| suspect(Route::Embeddings, &head));
-    let called = exchange.call_path(Method::POST, &exchange.target.path, RequestBody::Full(body)).await?;
-    let part = read_part(exchange, called, first).await;
+    let ask = RequestHead::parse(&body).ok().and_then(|head| estimate::ask(exchange, &head));
+    let called =
+        exchange.call_reserved(Method::POST, &exchange.target.path, RequestBody::Full(body), ask.as_ref()).await?;
+    let part = read_part(exchange, called.answer, first).await;
+    if let Some(reservation) = called.reservation {
+        reservation.settle(spent(&part));
+    }
     part.map_err(|error| name_suspect(error, suspect.map(|suspect| suspect.shifted(first))))
+}
+
+/// What a part has cost.
+fn spent(part: &Result<Part, GatewayError>) -> Spent {
+    match part {
+        Ok(part) => Spent::Exactly(Amounts { tokens: part.tokens.input, ..Amounts::default() }),
+        Err(error) if error.may_have_run() => Spent::Unknown,
+        Err(_) => Spent::Exactly(Amounts::default()),
+    }
 }
 
 async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<Part, GatewayError> {

@@ -15,10 +15,11 @@ use serde_json::json;
 use super::body::BodyError;
 use super::head::HeadError;
 use super::route::RouteError;
-use message::refusal_message;
+use message::{quota_message, refusal_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{Retry, View};
 
+use crate::quota::AdmitError;
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::StreamFault;
@@ -59,6 +60,12 @@ pub enum GatewayError {
     /// The upstream said no: what it meant, and the model asked for.
     #[error("{}", refusal_message(.0, .1))]
     Refused(Refusal, String),
+    /// A limit that the gateway keeps: why, and the model called.
+    #[error("{}", quota_message(.0, .1))]
+    Quota(AdmitError, String),
+    /// A header that says how long to wait, but not in a way that can be read.
+    #[error("`x-flowgate-max-wait` must be a number of seconds such as `0` or `2.5`, or a duration such as `30s`.")]
+    MaxWait,
     /// An answer that is none.
     #[error("{0} The request may have been charged; try again.")]
     Answer(#[from] AnswerFault),
@@ -108,6 +115,14 @@ impl GatewayError {
             Self::Upstream(_) | Self::Refused(..) | Self::Answer(_) | Self::Relay(_) => true,
             Self::Redirect(_) | Self::ThrottledTranscript => true,
             _ => false,
+        }
+    }
+
+    /// The upstream's id of a request that it refused.
+    pub fn trace_id(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal, _) => refusal.trace_id.as_deref(),
+            _ => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One request on its way: what is known of it, and how it calls the upstream.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
@@ -14,9 +15,11 @@ use super::route::{Route, Target};
 use super::serve::Snapshot;
 use super::upload::{FormModel, Upload};
 use crate::catalog::{ResolvedModel, quirks};
+use crate::quota::Reservation;
+use crate::quota::ask::Ask;
 use crate::relay::settle::Settlement;
 use crate::tenant::Tenant;
-use crate::upstream::{Answer, Call, RequestBody};
+use crate::upstream::{Answer, Call, KeyLease, RequestBody};
 use crate::wire::multipart::FormTap;
 
 /// One request on its way.
@@ -29,6 +32,8 @@ pub(super) struct Exchange {
     pub(super) accept_encoding: Option<HeaderValue>,
     pub(super) method: Method,
     pub(super) upstream_headers: HeaderMap,
+    /// How long it may stand in line.
+    pub(super) patience: Duration,
 }
 
 impl Exchange {
@@ -41,20 +46,24 @@ impl Exchange {
         Ok(model)
     }
 
-    /// Steps 7 to 9: choose key, send, wait for the head of the answer.
-    pub(super) async fn call(&mut self, body: RequestBody) -> Result<Answer, GatewayError> {
+    /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.
+    pub(super) async fn call(&mut self, body: RequestBody, ask: Option<&Ask>) -> Result<Answer, GatewayError> {
         let path = self.target.path.clone();
-        let answer = self.call_path(self.method.clone(), &path, body).await?;
-        self.note(&answer);
-        Ok(answer)
+        let reserved = self.call_reserved(self.method.clone(), &path, body, ask).await?;
+        self.settlement.reservation = reserved.reservation;
+        self.settlement.waited += reserved.waited;
+        self.note(&reserved.answer);
+        Ok(reserved.answer)
     }
 
-    /// A call of another path than the caller's own.
-    pub(super) async fn call_path(
+    /// Steps 7 to 9, once.
+    pub(super) async fn send(
         &self,
         method: Method,
         path: &str,
         body: RequestBody,
+        lease: Option<KeyLease>,
+        reservation: Option<&Reservation>,
     ) -> Result<Answer, GatewayError> {
         let settings = &self.snapshot.settings;
         let call = Call {
@@ -62,6 +71,8 @@ impl Exchange {
             path,
             headers: self.upstream_headers.clone(),
             model: &self.settlement.model,
+            lease,
+            reservation,
             first_byte_timeout: settings.first_byte_timeout.min(settings.total_timeout),
             retries: settings.retries,
         };
@@ -93,7 +104,7 @@ impl Exchange {
             Some(body) => Upload::body(body, form, limits),
             None => RequestBody::Full(Bytes::new()),
         };
-        let answer = self.call(body).await?;
+        let answer = self.call(body, None).await?;
         let mut expected = Expected::default();
         if let Some(model) = seen.get() {
             self.settlement.model.clone_from(&model.id);

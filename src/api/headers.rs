@@ -2,6 +2,8 @@
 //! header nobody thought of must not carry a credential or a user's name to the other side
 //! (clients.md, finding 12).
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Request headers that go upstream. `x-trace-id` and `traceparent` are documented there
@@ -41,6 +43,19 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) const MODEL: HeaderName = HeaderName::from_static("x-flowgate-model");
 /// What the gateway changed in request and answer.
 pub(super) const EDITS: HeaderName = HeaderName::from_static("x-flowgate-edits");
+
+/// How long the caller lets its request stand in line.
+const MAX_WAIT: &str = "x-flowgate-max-wait";
+/// How long it did (milliseconds).
+pub(super) const WAITED: HeaderName = HeaderName::from_static("x-flowgate-wait-ms");
+
+/// How long a request may wait: at most `most`, less if its header says so. `None` when that cannot be read.
+pub(super) fn patience(headers: &HeaderMap, most: Duration) -> Option<Duration> {
+    let Some(value) = headers.get(MAX_WAIT) else { return Some(most) };
+    let asked = text(value)?.trim();
+    let seconds = asked.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.or_else(|| humantime::parse_duration(asked).ok()).map(|asked| asked.min(most))
+}
 
 /// The headers of an upstream call: those of the caller that may pass, and what `extra` allows.
 pub(super) fn upstream_headers(caller: &HeaderMap, extra: &[HeaderName]) -> HeaderMap {

@@ -4,18 +4,23 @@
 //! resolve model, rewrite, call, relay, settle. Start with [`Gateway::serve`]. This room knows
 //! tenants, models, the upstream and the relay; it knows no socket, no file and no environment.
 
+mod admission;
 pub mod answers;
 pub mod body;
 mod embeddings;
 pub mod error;
+mod estimate;
 mod exchange;
 pub mod head;
 mod headers;
 mod models;
+mod ratelimit;
 mod request_id;
 pub mod rewrite;
 pub mod route;
 mod serve;
 mod upload;
 
+pub use admission::{LimitsOf, QuotaAccess};
+pub use route::Route;
 pub use serve::{ApiSettings, Gateway, Snapshot};

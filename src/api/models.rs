@@ -20,7 +20,7 @@ pub(super) async fn answer(exchange: &mut Exchange) -> Result<Answered, GatewayE
     let single = exchange.target.model_id().filter(|_| exchange.target.route == Route::Model);
     let query = if single.is_some() { None } else { exchange.target.path.split_once('?') };
     let path = query.map_or("/models".to_owned(), |(_, query)| format!("/models?{query}"));
-    let called = exchange.call_path(Method::GET, &path, RequestBody::Full(Bytes::new())).await?;
+    let called = exchange.send(Method::GET, &path, RequestBody::Full(Bytes::new()), None, None).await?;
     exchange.note(&called);
     let called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();

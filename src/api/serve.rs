@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, reques
 use hyper::body::Incoming;
 use tracing::error;
 
+use super::admission::QuotaAccess;
 use super::answers::{self, Expected};
 use super::body::{self, BodyLimits, Room};
 use super::error::GatewayError;
@@ -19,7 +20,7 @@ use super::head::RequestHead;
 use super::headers;
 use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
-use super::{embeddings, models, request_id};
+use super::{embeddings, estimate, models, ratelimit, request_id};
 use crate::catalog::alias::Aliases;
 use crate::relay::body::RelayBody;
 use crate::relay::settle::{Outcome, Settlement};
@@ -59,6 +60,8 @@ pub struct Snapshot {
     pub aliases: Arc<Aliases>,
     /// SiliconFlow.
     pub upstream: Arc<Upstream>,
+    /// What may be asked of it.
+    pub quota: Arc<QuotaAccess>,
     /// Limits and switches.
     pub settings: ApiSettings,
 }
@@ -134,8 +137,12 @@ impl Gateway {
         match self.run(&mut exchange, &parts, &mut body).await {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
-                let trace_id = exchange.settlement.trace_id.clone();
-                let response = self.end_refused(exchange.settlement, &error, is_anthropic);
+                let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
+                let left = |metric| exchange.left(metric);
+                let mut limits = HeaderMap::new();
+                ratelimit::write(&mut limits, left);
+                let mut response = self.end_refused(exchange.settlement, &error, is_anthropic);
+                response.headers_mut().extend(limits);
                 with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
             }
         }
@@ -161,6 +168,10 @@ impl Gateway {
             Err(error) => return Err((settlement, error.into())),
         };
         settlement.key = tenant.name.clone();
+        let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
+        let Some(patience) = headers::patience(&parts.headers, most) else {
+            return Err((settlement, GatewayError::MaxWait));
+        };
         if tenant.models.is_some() && !target.route.shows_its_model() {
             return Err((settlement, GatewayError::Endpoint(target.route.label())));
         }
@@ -171,6 +182,7 @@ impl Gateway {
             method: parts.method.clone(),
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
+            patience,
             snapshot,
             target,
             tenant,
@@ -207,7 +219,7 @@ impl Gateway {
             None => return Err(GatewayError::Panic),
         };
         if held.bytes.is_empty() && !exchange.target.route.needs_model() {
-            let answer = exchange.call(RequestBody::Full(Bytes::new())).await?;
+            let answer = exchange.call(RequestBody::Full(Bytes::new()), None).await?;
             return answers::read(exchange, answer, Expected::default()).await;
         }
         let head = RequestHead::parse(&held.bytes)?;
@@ -227,7 +239,8 @@ impl Gateway {
             edits: std::mem::take(&mut rewrite.names),
         };
         let suspect = embeddings::suspect(exchange.target.route, &head);
-        let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes))).await?;
+        let ask = estimate::ask(exchange, &head);
+        let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes)), ask.as_ref()).await?;
         let answered = answers::read(exchange, answer, expected).await;
         answered.map_err(|error| embeddings::name_suspect(error, suspect))
     }

@@ -5,6 +5,7 @@
 
 mod environment;
 mod fault;
+mod quota;
 mod reader;
 mod secret;
 mod settings;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
+pub use quota::{AccountLimits, WaitSettings};
 pub use settings::{AccountSettings, ServerSettings, Settings};
 
 use fault::Faults;

@@ -68,6 +68,19 @@ impl<'a> Section<'a> {
         result
     }
 
+    /// Reads each table in the table `key`, whatever its name.
+    pub(super) fn tables(&self, key: &'static str, mut read: impl FnMut(&str, &Section<'a>)) {
+        let Some(value) = self.value(key) else { return };
+        let tables = self.expect(key, value, "a table of tables", value.get_ref().as_table());
+        for (name, value) in tables.into_iter().flatten() {
+            let table = self.expect(key, value, "a table", value.get_ref().as_table());
+            let path = format!("{}.\"{}\"", self.path(key), name.get_ref());
+            let section = Section::new(path, table, self.context);
+            read(name.get_ref(), &section);
+            section.report_unknown();
+        }
+    }
+
     /// Reads each table of the array `[[key]]`.
     pub(super) fn sections<T>(&self, key: &'static str, mut read: impl FnMut(&Section<'a>) -> T) -> Vec<T> {
         let Some(value) = self.value(key) else { return Vec::new() };
@@ -110,6 +123,35 @@ impl<'a> Section<'a> {
             units::duration(value.as_str().ok_or_else(|| wrong("a duration such as \"30s\"", value))?)
         });
         read.unwrap_or(default)
+    }
+
+    /// A duration that may be zero, and may be left out.
+    pub(super) fn optional_duration(&self, key: &'static str) -> Option<Duration> {
+        self.read(key, |value| {
+            let text = value.as_str().ok_or_else(|| wrong("a duration such as \"30s\"", value))?;
+            if text == "0" || text == "0s" { Ok(Duration::ZERO) } else { units::duration(text) }
+        })
+    }
+
+    /// A number above 0 and up to 1.
+    pub(super) fn fraction(&self, key: &'static str, default: f64) -> f64 {
+        let read = self.read(key, |value| {
+            let text =
+                value.as_float().map(|number| number.as_str()).or(value.as_integer().map(|number| number.as_str()));
+            let number = text.and_then(|text| text.parse().ok()).filter(|number| *number > 0.0 && *number <= 1.0);
+            number.ok_or_else(|| wrong("a number above 0 and up to 1", value))
+        });
+        read.unwrap_or(default)
+    }
+
+    /// A whole number from 1 to `most`, if there is one.
+    pub(super) fn count(&self, key: &'static str, most: u32) -> Option<u32> {
+        self.read(key, |value| {
+            let number = value.as_integer().and_then(|number| number.as_str().replace('_', "").parse().ok());
+            number
+                .filter(|number| (1..=most).contains(number))
+                .ok_or_else(|| wrong(&format!("a whole number from 1 to {most}"), value))
+        })
     }
 
     pub(super) fn bytes(&self, key: &'static str, default: u64) -> u64 {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderName;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::quota::{self, AccountLimits, WaitSettings};
 use super::reader::Section;
 use super::{Overrides, secret, tls_files};
 use crate::api::ApiSettings;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// `[[account]]`
     pub accounts: Vec<AccountSettings>,
+    /// `[queue]`
+    pub queue: WaitSettings,
     /// `[models.alias]`
     pub aliases: Aliases,
     /// `[[key]]`
@@ -74,6 +77,8 @@ pub struct AccountSettings {
     pub name: String,
     /// Its key.
     pub api_key: SecretString,
+    /// Its quota.
+    pub quota: AccountLimits,
 }
 
 /// The variable of the account's key when no `[[account]]` says otherwise.
@@ -99,6 +104,7 @@ impl Settings {
             transport,
             api,
             accounts: accounts(root, overrides, &mut watched),
+            queue: root.section("queue", quota::wait),
             aliases: root.section("models", aliases),
             keys,
             watched,
@@ -257,8 +263,11 @@ fn log_settings(section: &Section<'_>) -> LogSettings {
 
 fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf>) -> Vec<AccountSettings> {
     if let Some(upstream) = &overrides.upstream {
-        root.sections("account", |section| (section.text("name"), section.read("api_key", |_| Ok(()))));
-        return vec![AccountSettings { name: "demo".to_owned(), api_key: upstream.api_key.clone().into() }];
+        let mut written = root.sections("account", |section| {
+            (section.text("name"), section.read("api_key", |_| Ok(()))).0.is_some().then(|| quota::account(section))
+        });
+        let quota = written.drain(..).flatten().next().unwrap_or_default();
+        return vec![AccountSettings { name: "demo".to_owned(), api_key: upstream.api_key.clone().into(), quota }];
     }
     let mut names = Vec::new();
     let written = root.sections("account", |section| {
@@ -276,7 +285,7 @@ fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf
         return written.into_iter().flatten().collect();
     }
     match secret::from_environment(KEY_VARIABLE, root.environment()) {
-        Ok(api_key) => vec![AccountSettings { name: "main".to_owned(), api_key }],
+        Ok(api_key) => vec![AccountSettings { name: "main".to_owned(), api_key, quota: AccountLimits::default() }],
         Err(error) => {
             root.faults().missing(format_args!(
                 "no SiliconFlow API key: {error}. To try flowgate without a key: flowgate serve --demo"
@@ -291,13 +300,17 @@ fn account(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<AccountS
     if name.is_none() {
         section.fault("name", "an account needs a name");
     }
+    if name.as_ref().is_some_and(|name| name.contains(['/', ':'])) {
+        section.fault("name", "an account's name stands in front of models' names; leave out `/` and `:`");
+    }
+    let quota = quota::account(section);
     let secret = section.secret("api_key");
     if section.read("api_key", |_| Ok(())).is_none() {
         section.fault("api_key", "an account needs a key, such as { env = \"SILICONFLOW_API_KEY\" }");
     }
     let (api_key, file) = secret?;
     watched.extend(file);
-    Some(AccountSettings { name: name?, api_key })
+    Some(AccountSettings { name: name?, api_key, quota })
 }
 
 fn aliases(section: &Section<'_>) -> Aliases {
@@ -341,8 +354,10 @@ fn key(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<(KeyHash, Te
     if is_written("hash") == is_written("secret") {
         section.fault("secret", "a key needs either `secret` (by reference) or `hash`, one of them");
     }
-    let tenant = Tenant { name: name?.into(), models: section.texts("models"), expires: expires(section) };
-    Some((hash.or(secret)?, tenant))
+    let name: Arc<str> = name.unwrap_or_default().into();
+    let quota = quota::caller(section, &name);
+    let tenant = Tenant { name, models: section.texts("models"), expires: expires(section), quota };
+    Some((hash.or(secret)?, tenant)).filter(|(_, tenant)| !tenant.name.is_empty())
 }
 
 fn expires(section: &Section<'_>) -> Option<SystemTime> {

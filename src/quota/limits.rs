@@ -75,6 +75,13 @@ impl Limits {
         Self(std::array::from_fn(|index| self.0[index].or(others.0[index])))
     }
 
+    /// A part of each limit, at least 1: the rest is left to others.
+    #[must_use]
+    pub fn share(self, part: f64) -> Self {
+        let shared = |limit: Limit| Limit { value: ((limit.value as f64 * part) as u64).max(1), ..limit };
+        Self(self.0.map(|limit| limit.map(shared)))
+    }
+
     /// Whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(Option::is_none)

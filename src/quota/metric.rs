@@ -23,7 +23,7 @@ pub enum Span {
 }
 
 /// One of the seven metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Metric {
     /// Requests a minute.
     Rpm,

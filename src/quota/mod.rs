@@ -2,5 +2,27 @@
 //!
 //! Pure arithmetic and time: knows no HTTP, no file and no metric name, and every moment is handed in.
 
+pub mod ask;
+pub mod fair;
+mod grant;
+mod hub;
+pub mod hypotheses;
+mod lane;
+pub mod learn;
 pub mod limits;
+pub mod meter;
 pub mod metric;
+pub mod moment;
+pub mod promise;
+#[expect(clippy::module_inception, reason = "the type that the room is named after")]
+mod quota;
+pub mod record;
+mod reservation;
+pub mod risk;
+pub mod rule;
+pub mod view;
+pub mod window;
+
+pub use lane::{QueueSettings, Refused};
+pub use quota::{AccountQuota, AdmitError, CallerQuota, Quota, Request};
+pub use reservation::Reservation;

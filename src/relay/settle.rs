@@ -5,12 +5,16 @@
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::IntGauge;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::usage::Usage;
+use super::usage::{Certainty, Usage};
+use crate::quota::Reservation;
+use crate::quota::ask::Spent;
+use crate::quota::metric::Amounts;
 use crate::telemetry::metrics::{Metrics, Observation};
 
 /// How a request ended.
@@ -65,6 +69,10 @@ pub struct Settlement {
     pub usage: Usage,
     /// How it ended; until told otherwise, by the caller leaving.
     pub outcome: Outcome,
+    /// What it holds of the quota, given up when this is dropped.
+    pub reservation: Option<Reservation>,
+    /// How long it stood in line.
+    pub waited: Duration,
 }
 
 impl Settlement {
@@ -86,12 +94,19 @@ impl Settlement {
             trace_id: None,
             usage: Usage::default(),
             outcome: Outcome::CallerGone,
+            reservation: None,
+            waited: Duration::ZERO,
         }
     }
 
     /// When the request began.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// How long the request stood in line (milliseconds).
+    pub fn waited_millis(&self) -> u64 {
+        u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The first byte of a streamed answer is on its way to the caller.
@@ -119,6 +134,19 @@ impl Settlement {
         });
     }
 
+    /// What the quota is told: a request that was sent and refused is still a request.
+    fn spent(&self) -> Spent {
+        let tokens = self.usage.tokens;
+        let amounts =
+            Amounts { requests: 1, tokens: tokens.input.saturating_add(tokens.output), images: self.usage.images };
+        match self.usage.certainty {
+            Certainty::Exact => Spent::Exactly(amounts),
+            Certainty::Nothing => Spent::Exactly(Amounts::default()),
+            Certainty::AtLeast => Spent::AtLeast(amounts),
+            Certainty::Estimated | Certainty::Unknown => Spent::Unknown,
+        }
+    }
+
     fn log(&self) {
         let first_ms = self.first_byte.map(|at| (at - self.started).as_millis());
         let took_ms = self.started.elapsed().as_millis();
@@ -131,6 +159,7 @@ impl Settlement {
             took_ms,
             first_ms,
             attempts = self.attempts,
+            waited_ms = self.waited.as_millis(),
             input_tokens = self.usage.tokens.input,
             output_tokens = self.usage.tokens.output,
             usage = self.usage.certainty.label(),
@@ -156,6 +185,9 @@ impl fmt::Display for Printable<'_> {
 impl Drop for Settlement {
     fn drop(&mut self) {
         self.in_flight.dec();
+        if let Some(reservation) = self.reservation.take() {
+            reservation.settle(self.spent());
+        }
         self.observe();
         self.log();
     }

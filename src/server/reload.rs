@@ -17,6 +17,7 @@ use super::door::Door;
 use super::tls::TlsSource;
 use crate::api::Gateway;
 use crate::config::{self, Environment, Overrides, Settings};
+use crate::quota::Quota;
 use crate::telemetry::metrics::Metrics;
 
 /// Editors and ConfigMaps change files in several steps; this long after the last one they are read.
@@ -57,6 +58,7 @@ pub(super) struct Reloader {
     pub(super) door: Arc<ArcSwap<Door>>,
     pub(super) tls: Option<Arc<TlsSource>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) quota: Arc<Quota>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
 
@@ -87,7 +89,8 @@ impl Reloader {
         if let Some(fresh) = fresh {
             current.1 = fresh;
         }
-        self.gateway.replace(current.1.snapshot(&settings));
+        self.gateway.replace(current.1.snapshot(&settings, &self.quota));
+        reconfigure(&self.quota, &settings);
         self.door.store(Arc::new(build::door(&settings.server, self.listen)));
         current.0 = settings;
         Ok(())
@@ -126,6 +129,19 @@ impl Reloader {
             }
         }
     }
+}
+
+/// New limits for what is counted already.
+fn reconfigure(quota: &Quota, settings: &Settings) {
+    let limits = |name: &str, model: &str| {
+        let account = settings.accounts.iter().find(|account| account.name == name)?;
+        Some((build::meter(settings, account), build::limits(account, model)))
+    };
+    let caller = |name: &str| {
+        let key = settings.keys.iter().find(|(_, tenant)| &*tenant.name == name);
+        key.map(|(_, tenant)| tenant.quota.clone())
+    };
+    quota.reconfigure(settings.queue.bounds, limits, caller);
 }
 
 /// Seconds since the epoch.

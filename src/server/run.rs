@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -21,6 +22,8 @@ use super::tls::TlsSource;
 use crate::admin::{self, AdminState};
 use crate::api::Gateway;
 use crate::config::Settings;
+use crate::quota::Quota;
+use crate::quota::moment::Clock;
 use crate::telemetry::metrics::Metrics;
 
 /// Connections at once on the admin plane (ours).
@@ -67,7 +70,9 @@ impl Server {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Settings(error.to_string()))?);
         let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
         let tls = settings.server.tls.clone().map(TlsSource::new);
-        let gateway = Arc::new(Gateway::new(built.snapshot(&settings), metrics.clone(), settings.server.body_memory));
+        let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(|_record| {}));
+        let gateway =
+            Arc::new(Gateway::new(built.snapshot(&settings, &quota), metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
             source: source.pinned(&settings),
@@ -76,6 +81,7 @@ impl Server {
             door: door.clone(),
             tls: tls.map(Arc::new),
             metrics: metrics.clone(),
+            quota,
             current: Mutex::new((settings.clone(), built)),
         };
         metrics.loaded(true, now());
@@ -136,12 +142,17 @@ impl Server {
         let admin_drain = Drain::default();
         let admin_connections = TaskTracker::new();
         servants.spawn(self.admin.run(admin_drain.clone(), admin_connections.clone()));
+        // Those who wait for their turn are served to the end as well.
+        let keeper = CancellationToken::new();
+        let quota = self.reloader.quota.clone();
+        servants.spawn(keeper.clone().run_until_cancelled_owned(async move { quota.keep_time().await }));
         tokio::select! {
             () = stop => {}
             () = self.reloader.watch() => {}
         }
         drain.begin();
         let cut = finish(&connections, &drain, self.drain_timeout, hurry).await;
+        keeper.cancel();
         admin_drain.cut();
         admin_connections.close();
         servants.close();

@@ -9,11 +9,13 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use crate::quota::CallerQuota;
+
 /// SHA-256 of a virtual key.
 pub type KeyHash = [u8; 32];
 
 /// One virtual key, as the configuration gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tenant {
     /// Name in logs and metrics.
     pub name: Arc<str>,
@@ -21,12 +23,15 @@ pub struct Tenant {
     pub models: Option<Vec<String>>,
     /// From then on the key is as good as unknown.
     pub expires: Option<SystemTime>,
+    /// Its limits, and its place in queues.
+    pub quota: CallerQuota,
 }
 
 impl Tenant {
     /// The caller of a gateway without keys.
     pub fn open() -> Self {
-        Self { name: "open".into(), models: None, expires: None }
+        let name: Arc<str> = "open".into();
+        Self { name: name.clone(), models: None, expires: None, quota: CallerQuota::open(name) }
     }
 
     /// Whether this key may use `model` (the id or the alias the caller wrote).
@@ -118,7 +123,7 @@ mod tests {
 
     fn tenants() -> Tenants {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let tenant = |name: &str, expires| Tenant { name: name.into(), models: None, expires };
+        let tenant = |name: &str, expires| Tenant { name: name.into(), expires, ..Tenant::open() };
         Tenants::new([(hash("sk-a"), tenant("ann", None)), (hash("sk-b"), tenant("bob", Some(now)))])
     }
 

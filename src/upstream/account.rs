@@ -81,10 +81,10 @@ pub struct KeyLease {
 }
 
 impl KeyLease {
-    /// The first of `accounts` whose key does not rest.
-    pub fn choose(accounts: &[Arc<Account>], now: Instant) -> Option<Self> {
-        let account = accounts.iter().find(|account| !account.is_resting(now))?;
-        Some(Self { account: account.clone() })
+    /// Those of `accounts` whose key does not rest, in their order.
+    pub fn awake(accounts: &[Arc<Account>], now: Instant) -> impl Iterator<Item = Self> {
+        let awake = accounts.iter().filter(move |account| !account.is_resting(now));
+        awake.map(|account| Self { account: account.clone() })
     }
 
     /// The account the key belongs to.

@@ -46,6 +46,14 @@ impl std::fmt::Debug for RequestBody {
 }
 
 impl RequestBody {
+    /// The same body once more, if it is at hand.
+    pub fn copy(&self) -> Option<Self> {
+        match self {
+            Self::Full(bytes) => Some(Self::Full(bytes.clone())),
+            Self::Streamed(..) => None,
+        }
+    }
+
     /// Ready when the body has been handed over: at once for a whole one.
     pub(super) fn sent(&mut self) -> Option<oneshot::Receiver<()>> {
         let (_unused, closed) = oneshot::channel();

@@ -18,6 +18,7 @@ use super::breaker::Breaker;
 use super::error::UpstreamError;
 use super::health::ModelHealth;
 use super::transport::{BaseUrl, HttpClient, TransportSettings, client};
+use crate::quota::Reservation;
 
 /// Outages in a row before the upstream is left alone for a while (ours).
 const OUTAGE_THRESHOLD: u32 = 5;
@@ -44,6 +45,10 @@ pub struct Call<'a> {
     pub headers: HeaderMap,
     /// The model called; empty where there is none.
     pub model: &'a str,
+    /// The key to send it with; without one, the first that does not rest.
+    pub lease: Option<KeyLease>,
+    /// What it holds of the quota: a second try takes more.
+    pub reservation: Option<&'a Reservation>,
     /// Limit for the head of the answer.
     pub first_byte_timeout: Duration,
     /// How often a whole body may be sent again when the first try was refused (never when it may
@@ -127,6 +132,11 @@ impl Upstream {
         &self.transport
     }
 
+    /// The keys that may be used now, in the accounts' order.
+    pub fn leases(&self, now: Instant) -> impl Iterator<Item = KeyLease> {
+        KeyLease::awake(&self.accounts, now)
+    }
+
     /// Whether it is being left alone.
     pub fn is_open(&self) -> bool {
         self.is_troubled.load(Ordering::Relaxed) && self.breaker().is_open()
@@ -154,6 +164,9 @@ impl Upstream {
                 return result.map(|answer| Answer { attempts, ..answer });
             }
             (self.on_retry)(reason);
+            if let Some(reservation) = call.reservation.filter(|_| result.is_ok()) {
+                reservation.again();
+            }
             discard(result).await;
             tokio::time::sleep(backoff(attempts)).await;
             attempts += 1;
@@ -164,7 +177,7 @@ impl Upstream {
     async fn attempt(&self, call: &Call<'_>, mut body: RequestBody) -> Result<Answer, UpstreamError> {
         let now = Instant::now();
         self.admit(call.model, now)?;
-        let lease = KeyLease::choose(&self.accounts, now).ok_or(UpstreamError::KeysResting)?;
+        let lease = call.lease.clone().or_else(|| self.leases(now).next()).ok_or(UpstreamError::KeysResting)?;
         let sent = body.sent();
         let answering = self.client.request(self.request(call, body, &lease)?);
         let sent = within(call.first_byte_timeout, sent, answering).await;

@@ -78,6 +78,11 @@ impl UpstreamError {
         matches!(self, Self::Connect(_) | Self::ConnectTimeout(_))
     }
 
+    /// Whether the upstream may have seen the request.
+    pub fn may_be_sent(&self) -> bool {
+        matches!(self, Self::FirstByteTimeout(_) | Self::Closed | Self::Protocol(_) | Self::Body(_))
+    }
+
     /// Whether this says that the upstream as a whole is not well.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Connect(_) | Self::ConnectTimeout(_) | Self::Tls(_) | Self::FirstByteTimeout(_))

@@ -7,18 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-/// The quota that a 429 named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Metric {
-    /// Requests or pictures or tokens in a minute.
-    Minute(&'static str),
-    /// Requests in an hour.
-    Hour(&'static str),
-    /// In a day; days turn at midnight in Asia/Shanghai.
-    Day(&'static str),
-    /// The text named none.
-    Unknown,
-}
+use crate::quota::metric::Metric;
 
 /// The cause of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +39,7 @@ pub enum Cause {
     /// The body is too large.
     TooLarge,
     /// A quota is used up.
-    RateLimit(Metric),
+    RateLimit(Option<Metric>),
     /// Overloaded.
     Busy,
     /// It gave up waiting for the model.
@@ -74,6 +63,8 @@ pub struct Refusal {
     pub cause: Cause,
     /// How long the upstream asks to wait, where it says so in a way that makes sense.
     pub retry_after: Option<Duration>,
+    /// The upstream's id of the refused request; its support asks for it.
+    pub trace_id: Option<String>,
 }
 
 /// The longest `retry-after` that makes sense: every quota turns within a day.
@@ -88,7 +79,7 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8]) -> Self {
         let (code, text) = code_and_text(body);
         let cause = cause(status, code, &text);
-        Self { status, code, text, cause, retry_after: None }
+        Self { status, code, text, cause, retry_after: None, trace_id: None }
     }
 
     /// Takes the upstream's `retry-after` into account: seconds, or a date as seen at `now`. Zero,
@@ -199,21 +190,8 @@ fn forbidden(code: Option<i64>, text: &str) -> Cause {
 }
 
 /// The metric named in a 429's text, as a word of its own; the code is no guide.
-pub fn metric(text: &str) -> Metric {
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric());
-    for word in words {
-        match word.to_ascii_uppercase().as_str() {
-            "RPM" => return Metric::Minute("RPM"),
-            "TPM" => return Metric::Minute("TPM"),
-            "IPM" => return Metric::Minute("IPM"),
-            "RPH" => return Metric::Hour("RPH"),
-            "RPD" => return Metric::Day("RPD"),
-            "TPD" => return Metric::Day("TPD"),
-            "IPD" => return Metric::Day("IPD"),
-            _ => {}
-        }
-    }
-    Metric::Unknown
+pub fn metric(text: &str) -> Option<Metric> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric()).find_map(Metric::parse)
 }
 
 #[cfg(test)]
@@ -273,17 +251,17 @@ mod tests {
             (403, r#""Forbidden""#, Cause::Forbidden),
             (404, "404 page not found", Cause::NotFound),
             (410, "", Cause::Gone),
-            (429, limited, Cause::RateLimit(Metric::Minute("TPM"))),
+            (429, limited, Cause::RateLimit(Some(Metric::Tpm))),
             (
                 429,
                 r#"{"message":"Request was rejected due to rate limiting. If you want more, please contact contact@siliconflow.cn. Details:RPM limit reached.","data":null}"#,
-                Cause::RateLimit(Metric::Minute("RPM")),
+                Cause::RateLimit(Some(Metric::Rpm)),
             ),
-            (429, r#"{"code":50604,"message":"... IPM limit reached."}"#, Cause::RateLimit(Metric::Minute("IPM"))),
+            (429, r#"{"code":50604,"message":"... IPM limit reached."}"#, Cause::RateLimit(Some(Metric::Ipm))),
             (
                 429,
                 r#"{"message":"Details: RPD limit reached. Could only send 100 requests per day without real name verification."}"#,
-                Cause::RateLimit(Metric::Day("RPD")),
+                Cause::RateLimit(Some(Metric::Rpd)),
             ),
             (
                 503,

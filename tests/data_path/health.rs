@@ -27,7 +27,7 @@ async fn a_busy_model_is_asked_again() {
 #[tokio::test]
 async fn other_refusals_are_not_asked_again() {
     for fault in ["tpm-429", "500", "timeout-504", "param-20015", "token-401", "balance-402"] {
-        let rig = Rig::mocked("").await;
+        let rig = Rig::mocked("[queue]\nmax_wait = \"0s\"\n").await;
         ask(&rig, &format!("fault/{fault}")).await;
         assert_eq!(rig.mock().control().requests().len(), 1, "{fault}");
     }

@@ -16,7 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("admin", &["telemetry"]),
     ("relay", &["quota", "wire", "telemetry"]),
     ("upstream", &["quota", "wire"]),
-    ("tenant", &[]),
+    ("tenant", &["quota"]),
     ("catalog", &["quota"]),
     ("quota", &["wire"]),
     ("wire", &[]),

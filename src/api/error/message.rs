@@ -1,7 +1,9 @@
 //! What a refusal of the upstream says to the caller: the cause and the remedy in a sentence, then
 //! the upstream's own words.
 
-use crate::upstream::refusal::{Cause, Metric, Refusal};
+use crate::quota::metric::{Metric, Span, Unit};
+use crate::quota::{AdmitError, Refused};
+use crate::upstream::refusal::{Cause, Refusal};
 
 /// Cause and remedy in a sentence, then the upstream's own words.
 pub(super) fn refusal_message(refusal: &Refusal, model: &str) -> String {
@@ -34,14 +36,61 @@ fn capital(text: &str) -> String {
     first.to_uppercase() + rest
 }
 
-fn rate_sentence(metric: Metric, model: &str) -> String {
-    match metric {
-        Metric::Minute(name) => format!("The account's {name} limit for {model} is used up for this minute."),
-        Metric::Hour(name) => format!("The account's {name} limit for {model} is used up for this hour."),
-        Metric::Day(name) => {
-            format!("The account's {name} limit for {model} is used up for today (days turn at midnight in China).")
+fn rate_sentence(metric: Option<Metric>, model: &str) -> String {
+    let Some(metric) = metric else { return format!("A rate limit of the account for {model} is used up.") };
+    format!("The account's {} limit for {model} is used up for {}.", metric.name(), this_span(metric))
+}
+
+fn this_span(metric: Metric) -> &'static str {
+    match metric.span() {
+        Span::Minute => "this minute",
+        Span::Hour => "this hour",
+        Span::Day => "today (days turn at midnight in China)",
+    }
+}
+
+/// What a limit that the gateway itself keeps says to the caller.
+pub(super) fn quota_message(error: &AdmitError, model: &str) -> String {
+    let whose = if error.is_own { "of your key".to_owned() } else { format!("of the account for the model `{model}`") };
+    match error.refused {
+        Refused::Never { metric, limit, needs } => format!(
+            "This request needs at least {needs} {}, but the {} limit {whose} is {} ({}). It would never fit: {}.",
+            unit(metric),
+            metric.name(),
+            limit.value,
+            limit.source,
+            remedy(metric, limit.value),
+        ),
+        Refused::Later { metric, wait } => {
+            let limit = metric.map_or("a limit".to_owned(), |metric| format!("the {} limit", metric.name()));
+            let seconds = wait.as_millis().div_ceil(1000);
+            format!(
+                "Rate limit reached: {limit} {whose} is used up. Please try again in {seconds} s; this request can start then. A longer `queue.max_wait` or `x-flowgate-max-wait` would let it wait here."
+            )
         }
-        Metric::Unknown => format!("A rate limit of the account for {model} is used up."),
+        Refused::Full { .. } => {
+            format!(
+                "Too many requests are waiting for the model `{model}` already (queue.max_waiting). Try again in a moment."
+            )
+        }
+    }
+}
+
+fn unit(metric: Metric) -> &'static str {
+    match metric.unit() {
+        Unit::Requests => "requests",
+        Unit::Tokens => "tokens",
+        Unit::Images => "pictures",
+    }
+}
+
+fn remedy(metric: Metric, limit: u64) -> String {
+    match metric.unit() {
+        Unit::Requests => "use another model".to_owned(),
+        Unit::Tokens => {
+            format!("shorten the prompt or lower `max_tokens` to stay below {limit} tokens, or use another model")
+        }
+        Unit::Images => format!("ask for at most {limit} pictures at a time"),
     }
 }
 

@@ -8,9 +8,11 @@ use http::StatusCode;
 use super::{DoorError, GatewayError};
 use crate::api::body::BodyError;
 use crate::api::route::RouteError;
+use crate::quota::metric::{Metric, Span, Unit};
+use crate::quota::{AdmitError, Refused};
 use crate::relay::relayed::RelayError;
 use crate::tenant::TenantError;
-use crate::upstream::refusal::{Cause, Metric, Refusal};
+use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{BodyFailure, UpstreamError};
 
 /// Whether and when the same request may be sent again.
@@ -63,6 +65,8 @@ impl GatewayError {
             Self::UnknownPath(_) => caller(404, Some("unknown_url"), "no_route"),
             Self::Upstream(error) => upstream_view(error),
             Self::Refused(refusal, _) => refusal_view(refusal),
+            Self::MaxWait => caller(400, None, "malformed").about(Some("x-flowgate-max-wait")).never(),
+            Self::Quota(error, _) => quota_view(error),
             Self::Answer(_) => server(502, "upstream_bad_answer", "bad_answer"),
             Self::Relay(error) => relay_view(error),
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
@@ -202,13 +206,30 @@ fn client_status(status: u16) -> u16 {
     if (400..500).contains(&status) { status } else { 400 }
 }
 
-fn rate_view(metric: Metric) -> View {
-    let kind = |name: &str| if name.starts_with('T') { "tokens" } else { "requests" };
-    match metric {
-        Metric::Minute(name) => limited(kind(name), MINUTE),
-        Metric::Hour(name) => limited(kind(name), Duration::from_secs(3600)),
-        Metric::Day(name) => limited(kind(name), until_midnight_in_shanghai(std::time::SystemTime::now())),
-        Metric::Unknown => limited("requests", MINUTE).kind("rate_limit_error"),
+fn rate_view(metric: Option<Metric>) -> View {
+    let Some(metric) = metric else { return limited("requests", MINUTE).kind("rate_limit_error") };
+    let wait = match metric.span() {
+        Span::Minute => MINUTE,
+        Span::Hour => Duration::from_secs(3600),
+        Span::Day => until_midnight_in_shanghai(std::time::SystemTime::now()),
+    };
+    limited(limit_kind(Some(metric)), wait)
+}
+
+/// OpenAI's `type` of an error that a limit makes.
+fn limit_kind(metric: Option<Metric>) -> &'static str {
+    if metric.is_some_and(|metric| metric.unit() == Unit::Tokens) { "tokens" } else { "requests" }
+}
+
+/// A limit that the gateway itself keeps.
+fn quota_view(error: &AdmitError) -> View {
+    match error.refused {
+        Refused::Never { .. } => caller(400, Some("request_too_large"), "never_fits").never(),
+        Refused::Later { metric, wait } => {
+            let label = if error.is_own { "key_limit" } else { "quota" };
+            View { label, ..limited(limit_kind(metric), wait) }
+        }
+        Refused::Full { wait } => overloaded("queue_full", wait),
     }
 }
 

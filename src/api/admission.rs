@@ -1,0 +1,161 @@
+//! Steps 5 to 7: what a request may cost, when it may start, and with which key.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use tokio::time::Instant;
+
+use super::answers;
+use super::error::GatewayError;
+use super::exchange::Exchange;
+use super::route::Route;
+use crate::quota::ask::{Ask, Spent};
+use crate::quota::limits::Limits;
+use crate::quota::metric::Metric;
+use crate::quota::view::Left;
+use crate::quota::{AccountQuota, AdmitError, Quota, Refused, Request, Reservation};
+use crate::upstream::refusal::{Cause, Refusal};
+use crate::upstream::{Answer, KeyLease, RequestBody, UpstreamError};
+
+/// How often one request may be refused by the upstream's limits before the caller learns of it (ours): each refusal
+/// teaches, so more than a few in a row are not a matter of waiting.
+const MOST_REFUSALS: u32 = 10;
+
+/// The limits of a model at an endpoint, before anything was learned.
+pub type LimitsOf = Box<dyn Fn(&str, Route) -> Limits + Send + Sync>;
+
+/// Quota as requests see it.
+pub struct QuotaAccess {
+    /// What counts.
+    pub quota: Arc<Quota>,
+    /// The accounts, by their names.
+    pub accounts: Vec<(AccountQuota, LimitsOf)>,
+    /// How long a request may wait.
+    pub max_wait: Duration,
+}
+
+impl fmt::Debug for QuotaAccess {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("QuotaAccess").field("max_wait", &self.max_wait).finish_non_exhaustive()
+    }
+}
+
+impl QuotaAccess {
+    /// Quota of the account `name`.
+    pub fn account(&self, name: &str) -> Option<&(AccountQuota, LimitsOf)> {
+        self.accounts.iter().find(|(account, _)| &*account.name == name)
+    }
+}
+
+/// The head of an answer, with what its request holds of the quota.
+pub(super) struct Reserved {
+    pub(super) answer: Answer,
+    pub(super) reservation: Option<Reservation>,
+    /// How long it stood in line.
+    pub(super) waited: Duration,
+}
+
+impl Exchange {
+    /// Steps 6 to 9 for a call that may cost `ask`: it waits for its turn, is sent, and goes back in line when the upstream
+    /// refuses it for a limit. Calls that cost nothing are sent at once.
+    pub(super) async fn call_reserved(
+        &self,
+        method: Method,
+        path: &str,
+        mut body: RequestBody,
+        ask: Option<&Ask>,
+    ) -> Result<Reserved, GatewayError> {
+        let Some(ask) = ask else {
+            let answer = self.send(method, path, body, None, None).await?;
+            return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO });
+        };
+        let deadline = Instant::now() + self.patience;
+        let (mut waited, mut refusals, mut last) = (Duration::ZERO, 0, None);
+        loop {
+            let (lease, reservation) = self.admit(ask, deadline).await.map_err(|error| still(last, error))?;
+            waited += reservation.waited();
+            let spare = body.copy();
+            // A caller who leaves from now on may leave something running upstream.
+            reservation.sent();
+            let answer = match self.send(method.clone(), path, body, Some(lease), Some(&reservation)).await {
+                Ok(answer) => answer,
+                Err(error) => return Err(unanswered(reservation, error)),
+            };
+            if answer.response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(Reserved { answer, reservation: Some(reservation), waited });
+            }
+            let refusal = answers::refusal(self, answer).await;
+            self.learn(reservation, &refusal);
+            refusals += 1;
+            body = match spare {
+                Some(spare) if refusals < MOST_REFUSALS => spare,
+                _ => return Err(GatewayError::Refused(refusal, self.settlement.model.clone())),
+            };
+            last = Some((refusal, self.settlement.model.clone()));
+        }
+    }
+
+    /// Step 6: the account whose turn comes first, and what the request holds there.
+    async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation), GatewayError> {
+        let (model, now) = (&self.settlement.model, Instant::now());
+        let (lease, (account, limits)) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
+        let request = Request {
+            account,
+            model,
+            limits: &|| limits(model, self.target.route),
+            caller: &self.tenant.quota,
+            ask,
+            patience: deadline.saturating_duration_since(now),
+        };
+        let admitted = self.snapshot.quota.quota.admit(request).await;
+        admitted.map(|reservation| (lease, reservation)).map_err(|error| GatewayError::Quota(error, model.clone()))
+    }
+
+    fn soonest(&self, ask: &Ask, now: Instant) -> Option<(KeyLease, &(AccountQuota, LimitsOf))> {
+        let access = &self.snapshot.quota;
+        let leases = self.snapshot.upstream.leases(now);
+        let mut accounts =
+            leases.filter_map(|lease| access.account(lease.account().name()).map(|quota| (lease, quota)));
+        if access.accounts.len() == 1 {
+            return accounts.next();
+        }
+        accounts.min_by_key(|(_, (account, _))| access.quota.starts_in(account, &self.settlement.model, ask))
+    }
+
+    /// What is left of `metric` for this model and key.
+    pub(super) fn left(&self, metric: Metric) -> Option<Left> {
+        let access = &self.snapshot.quota;
+        let (account, _) = access.accounts.first()?;
+        access.quota.left(&account.name, &self.settlement.model, &self.tenant.name, metric)
+    }
+
+    fn learn(&self, reservation: Reservation, refusal: &Refusal) {
+        let metric = match refusal.cause {
+            Cause::RateLimit(metric) => metric,
+            _ => None,
+        };
+        self.settlement.upstream_error("rate_limit");
+        reservation.refused(metric, refusal.retry_after);
+    }
+}
+
+/// A request that the upstream refused cannot wait any longer: the refusal is what its caller should read, with the time
+/// that is known now.
+fn still(last: Option<(Refusal, String)>, error: GatewayError) -> GatewayError {
+    match (last, error) {
+        (Some((refusal, model)), GatewayError::Quota(AdmitError { refused: Refused::Later { wait, .. }, .. }, _)) => {
+            GatewayError::Refused(Refusal { retry_after: Some(wait), ..refusal }, model)
+        }
+        (_, error) => error,
+    }
+}
+
+/// No answer came. What was never sent costs nothing.
+fn unanswered(reservation: Reservation, error: GatewayError) -> GatewayError {
+    if !matches!(&error, GatewayError::Upstream(error) if error.may_be_sent()) {
+        reservation.settle(Spent::Nothing);
+    }
+    error
+}

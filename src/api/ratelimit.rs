@@ -1,0 +1,76 @@
+//! `x-ratelimit-*` in OpenAI's format (clients.md B3): what is left of the scarcer of the key's limits and the model's.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::quota::metric::Metric;
+use crate::quota::view::Left;
+
+/// For each metric that OpenAI's headers know: limit, remaining, reset.
+const HEADERS: [(Metric, [HeaderName; 3]); 2] = [
+    (
+        Metric::Rpm,
+        [
+            HeaderName::from_static("x-ratelimit-limit-requests"),
+            HeaderName::from_static("x-ratelimit-remaining-requests"),
+            HeaderName::from_static("x-ratelimit-reset-requests"),
+        ],
+    ),
+    (
+        Metric::Tpm,
+        [
+            HeaderName::from_static("x-ratelimit-limit-tokens"),
+            HeaderName::from_static("x-ratelimit-remaining-tokens"),
+            HeaderName::from_static("x-ratelimit-reset-tokens"),
+        ],
+    ),
+];
+
+/// Adds what is `left` of requests and tokens.
+pub(super) fn write(headers: &mut HeaderMap, left: impl Fn(Metric) -> Option<Left>) {
+    for (metric, [limit, remaining, reset]) in HEADERS {
+        let Some(left) = left(metric) else { continue };
+        headers.insert(limit, HeaderValue::from(left.limit));
+        headers.insert(remaining, HeaderValue::from(left.remaining));
+        if let Ok(value) = HeaderValue::from_str(&go_duration(left.reset)) {
+            headers.insert(reset, value);
+        }
+    }
+}
+
+/// As Go writes durations: `12ms`, `6.5s`, `1m30s`.
+fn go_duration(span: Duration) -> String {
+    let millis = span.as_micros().div_ceil(1000);
+    if millis < 1000 {
+        return format!("{millis}ms");
+    }
+    let (minutes, millis) = (millis / 60_000, millis % 60_000);
+    let mut text = String::new();
+    if minutes >= 60 {
+        let _infallible = write!(text, "{}h", minutes / 60);
+    }
+    if minutes > 0 {
+        let _infallible = write!(text, "{}m", minutes % 60);
+    }
+    let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
+    text + seconds.trim_end_matches('0').trim_end_matches('.') + "s"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_go_does() {
+        let text = |millis| go_duration(Duration::from_millis(millis));
+        assert_eq!(text(0), "0ms");
+        assert_eq!(text(12), "12ms");
+        assert_eq!(text(6000), "6s");
+        assert_eq!(text(6500), "6.5s");
+        assert_eq!(text(90_000), "1m30s");
+        assert_eq!(text(3_600_000), "1h0m0s");
+        assert_eq!(text(86_399_999), "23h59m59.999s");
+    }
+}

@@ -1,0 +1,221 @@
+//! Who is next: start-time fair queueing between keys, by what their requests cost, within a priority.
+//!
+//! Every key has a virtual clock that moves by cost ÷ weight with each of its requests. The request with the earliest
+//! start goes first, so a key that asks for little is served before the backlog of one that asks for much, and nobody
+//! saves up a right to the past: a key that comes back starts where the queue is now.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// A key as the queue sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flow {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its part in proportion to others'; above 0.
+    pub weight: f64,
+    /// Higher goes first, whatever is waiting below.
+    pub priority: u8,
+}
+
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    priority: Reverse<u8>,
+    start: f64,
+    number: u64,
+}
+
+impl Eq for Place {}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let start = || self.start.total_cmp(&other.start);
+        self.priority.cmp(&other.priority).then_with(start).then(self.number.cmp(&other.number))
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    flow: Arc<str>,
+    /// Cost ÷ weight.
+    length: f64,
+    item: T,
+}
+
+/// Virtual time of one priority.
+#[derive(Debug, Default)]
+struct Level {
+    now: f64,
+    /// Where each key's next request starts. Keys that are not ahead of `now` have none.
+    finished: HashMap<Arc<str>, f64>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct FairQueue<T> {
+    waiting: BTreeMap<Place, Waiting<T>>,
+    levels: HashMap<u8, Level>,
+    number: u64,
+}
+
+impl<T> Default for FairQueue<T> {
+    fn default() -> Self {
+        Self { waiting: BTreeMap::new(), levels: HashMap::new(), number: 0 }
+    }
+}
+
+/// How many keys a level remembers before it looks for those it can forget (ours).
+const MANY_FLOWS: usize = 256;
+
+impl<T> FairQueue<T> {
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Where a request of `flow` that costs `cost` would stand.
+    pub fn place(&self, flow: &Flow) -> Place {
+        let level = self.levels.get(&flow.priority);
+        let start = level.map_or(0.0, |level| level.finished.get(&flow.name).copied().unwrap_or(0.0).max(level.now));
+        Place { priority: Reverse(flow.priority), start, number: self.number }
+    }
+
+    /// Puts a request in line.
+    pub fn push(&mut self, flow: &Flow, cost: f64, item: T) -> Place {
+        let place = self.advance(flow, cost);
+        self.waiting.insert(place, Waiting { flow: flow.name.clone(), length: cost / flow.weight, item });
+        place
+    }
+
+    /// A request of `flow` that did not have to wait: it counts all the same.
+    pub fn passed(&mut self, flow: &Flow, cost: f64) {
+        let place = self.advance(flow, cost);
+        self.move_to(place);
+    }
+
+    fn advance(&mut self, flow: &Flow, cost: f64) -> Place {
+        let place = self.place(flow);
+        self.number += 1;
+        let level = self.levels.entry(flow.priority).or_default();
+        level.finished.insert(flow.name.clone(), place.start + cost / flow.weight);
+        if level.finished.len() > MANY_FLOWS {
+            let now = level.now;
+            level.finished.retain(|_, finished| *finished > now);
+        }
+        place
+    }
+
+    fn move_to(&mut self, place: Place) {
+        if let Some(level) = self.levels.get_mut(&place.priority.0) {
+            level.now = level.now.max(place.start);
+        }
+    }
+
+    /// Who is next.
+    pub fn first(&self) -> Option<Place> {
+        self.waiting.keys().next().copied()
+    }
+
+    /// Those who wait, the next one first.
+    pub fn iter(&self) -> impl Iterator<Item = (Place, &T)> {
+        self.waiting.iter().map(|(place, waiting)| (*place, &waiting.item))
+    }
+
+    /// The request at `place`, to be changed.
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut T> {
+        self.waiting.get_mut(&place).map(|waiting| &mut waiting.item)
+    }
+
+    /// Takes the request at `place` out because it is served.
+    pub fn serve(&mut self, place: Place) -> Option<T> {
+        let waiting = self.waiting.remove(&place)?;
+        self.move_to(place);
+        Some(waiting.item)
+    }
+
+    /// Takes the request at `place` out because nobody waits for it any more; it costs its key nothing.
+    pub fn leave(&mut self, place: Place) -> Option<T> {
+        let waiting = self.waiting.remove(&place)?;
+        self.correct(place.priority.0, &waiting.flow, -waiting.length);
+        Some(waiting.item)
+    }
+
+    /// A request of `flow` cost `difference` more than was thought (less, if negative).
+    pub fn settle(&mut self, flow: &Flow, difference: f64) {
+        self.correct(flow.priority, &flow.name, difference / flow.weight);
+    }
+
+    fn correct(&mut self, priority: u8, flow: &Arc<str>, length: f64) {
+        if let Some(level) = self.levels.get_mut(&priority) {
+            let now = level.now;
+            let finished = level.finished.entry(flow.clone()).or_insert(now);
+            *finished = (*finished + length).max(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flow(name: &str, weight: f64, priority: u8) -> Flow {
+        Flow { name: name.into(), weight, priority }
+    }
+
+    /// Serves everything; the flows' names in order.
+    fn order(queue: &mut FairQueue<&'static str>) -> String {
+        let mut order = String::new();
+        while let Some(place) = queue.first() {
+            order.push_str(queue.serve(place).unwrap());
+        }
+        order
+    }
+
+    #[test]
+    fn a_backlog_does_not_delay_others() {
+        let mut queue = FairQueue::default();
+        let (greedy, polite) = (flow("g", 1.0, 0), flow("p", 1.0, 0));
+        (0..4).for_each(|_| drop(queue.push(&greedy, 10.0, "g")));
+        queue.push(&polite, 10.0, "p");
+        queue.push(&polite, 10.0, "p");
+        assert_eq!(order(&mut queue), "gpgpgg");
+    }
+
+    #[test]
+    fn weights_and_priorities_count() {
+        let mut queue = FairQueue::default();
+        (0..4).for_each(|_| drop(queue.push(&flow("a", 1.0, 0), 3.0, "a")));
+        (0..4).for_each(|_| drop(queue.push(&flow("b", 3.0, 0), 3.0, "b")));
+        queue.push(&flow("c", 1.0, 1), 100.0, "c");
+        assert_eq!(order(&mut queue), "cabbbabaa");
+    }
+
+    #[test]
+    fn nobody_saves_up_and_who_leaves_pays_nothing() {
+        let mut queue = FairQueue::default();
+        let (a, b) = (flow("a", 1.0, 0), flow("b", 1.0, 0));
+        (0..10).for_each(|_| queue.passed(&a, 10.0));
+        let gone: Vec<Place> = (0..5).map(|_| queue.push(&a, 10.0, "a")).collect();
+        gone.into_iter().for_each(|place| drop(queue.leave(place)));
+        (0..3).for_each(|_| drop(queue.push(&a, 10.0, "a")));
+        (0..3).for_each(|_| drop(queue.push(&b, 10.0, "b")));
+        assert_eq!(order(&mut queue), "bababa");
+        queue.settle(&a, 50.0);
+        (0..2).for_each(|_| drop(queue.push(&a, 10.0, "a")));
+        (0..2).for_each(|_| drop(queue.push(&b, 10.0, "b")));
+        assert_eq!(order(&mut queue), "bbaa");
+    }
+}

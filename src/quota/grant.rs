@@ -1,0 +1,83 @@
+//! A request that was let in, until it is settled: by word, or by being dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::ask::Spent;
+use super::fair::Flow;
+use super::lane::Lane;
+use super::meter::Taken;
+use super::metric::{Amounts, Metric};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Grant {
+    lane: Arc<Lane>,
+    pub(super) id: u64,
+    pub(super) taken: Taken,
+    pub(super) flow: Flow,
+    /// What it weighed between keys.
+    pub(super) cost: f64,
+    /// What counted of each metric when it was let in, itself included.
+    pub(super) levels: [u64; 7],
+    /// How long it stood in line.
+    pub(super) waited: Duration,
+    is_sent: AtomicBool,
+    is_open: bool,
+}
+
+impl Grant {
+    pub(super) fn new(
+        lane: Arc<Lane>,
+        id: u64,
+        taken: Taken,
+        flow: Flow,
+        cost: f64,
+        levels: [u64; 7],
+        waited: Duration,
+    ) -> Self {
+        Self { lane, id, taken, flow, cost, levels, waited, is_sent: AtomicBool::new(false), is_open: true }
+    }
+
+    pub(super) fn lane(&self) -> &Arc<Lane> {
+        &self.lane
+    }
+
+    /// From now on the upstream may have seen it.
+    pub(super) fn sent(&self) {
+        self.is_sent.store(true, Ordering::Relaxed);
+    }
+
+    /// It goes upstream once more, which counts there as another request.
+    pub(super) fn again(&self) {
+        let now = self.lane.hub.now();
+        self.lane.with(|state| state.meter.charge(now, Amounts { requests: 1, ..Amounts::default() }));
+    }
+
+    /// Its end.
+    pub(super) fn settle(mut self, spent: Spent) {
+        self.is_open = false;
+        self.lane.settle(&self, spent);
+    }
+
+    /// The upstream refused it.
+    pub(super) fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) {
+        self.is_open = false;
+        self.lane.refused(&self, metric, retry_after);
+    }
+
+    /// Settled by whoever holds the lane.
+    pub(super) fn disarm(&mut self) {
+        self.is_open = false;
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if self.is_open {
+            let is_sent = self.is_sent.load(Ordering::Relaxed);
+            self.lane.settle(self, if is_sent { Spent::Unknown } else { Spent::Nothing });
+        }
+    }
+}

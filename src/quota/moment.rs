@@ -1,0 +1,97 @@
+//! Moments, and the clock that the rest of the room never reads by itself.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+/// A moment: microseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// So many seconds after 1970.
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self(seconds * 1_000_000)
+    }
+
+    /// How long after `earlier` this is; zero when it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// This long later.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(micros(span)))
+    }
+
+    /// This long earlier.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(span)))
+    }
+}
+
+/// Whole microseconds.
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What the clocks say. Spans are measured by one that never jumps; hours and days by the wall's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Now {
+    /// Never goes back and never jumps, but started at the wall's time.
+    pub at: Moment,
+    /// The wall's time.
+    pub wall: Moment,
+}
+
+impl Now {
+    /// Both clocks at one moment.
+    pub const fn both(at: Moment) -> Self {
+        Self { at, wall: at }
+    }
+
+    /// Both clocks so much later.
+    #[must_use]
+    pub fn plus(self, span: Duration) -> Self {
+        Self { at: self.at.plus(span), wall: self.wall.plus(span) }
+    }
+}
+
+/// Follows `tokio::time`, so that paused time moves windows and timers together.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    began: Moment,
+    is_simulated: bool,
+}
+
+impl Clock {
+    /// The clock of a running gateway.
+    pub fn system() -> Self {
+        Self { started: Instant::now(), began: wall(), is_simulated: false }
+    }
+
+    /// A clock that shows `began` now and moves with `tokio::time` alone.
+    pub fn simulated(began: Moment) -> Self {
+        Self { started: Instant::now(), began, is_simulated: true }
+    }
+
+    /// What it says.
+    pub fn now(&self) -> Now {
+        let at = self.began.plus(self.started.elapsed());
+        Now { at, wall: if self.is_simulated { at } else { wall() } }
+    }
+
+    /// The timer's instant for a moment of [`Now::at`].
+    pub fn instant(&self, at: Moment) -> Instant {
+        self.started + at.since(self.began)
+    }
+}
+
+fn wall() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Moment(micros(since))
+}

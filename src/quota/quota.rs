@@ -1,0 +1,274 @@
+//! Every lane of the gateway, and the way through them: a key's own limits first, then the model's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::ask::Ask;
+use super::ask::Spent;
+use super::fair::Flow;
+use super::hub::{Hub, Recorder};
+use super::lane::{Lane, QueueSettings, Refused};
+use super::limits::Limits;
+use super::meter::MeterSettings;
+use super::metric::Metric;
+use super::moment::Clock;
+use super::record::{Event, Record};
+use super::reservation::Reservation;
+use super::rule::{Accounting, Charge, Rule};
+use super::view::{LaneView, Left};
+
+/// Lanes beyond this are looked through for idle ones before another is made (ours; product.md asks for 10,000).
+const MANY_LANES: usize = 20_000;
+/// Beyond this models share one lane (ours): names come from callers.
+const MOST_LANES: usize = 100_000;
+
+/// What an account may do, as far as quota goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountQuota {
+    /// Its name, in the names of its lanes.
+    pub name: Arc<str>,
+    /// How the upstream counts for it.
+    pub meter: MeterSettings,
+}
+
+/// What a key may do, as far as quota goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallerQuota {
+    /// Its name, weight and priority.
+    pub flow: Flow,
+    /// Its own limits.
+    pub limits: Limits,
+    /// Requests it may have under way.
+    pub most_in_flight: Option<u64>,
+    /// How long its requests may wait; `None` is as long as the gateway's.
+    pub max_wait: Option<Duration>,
+}
+
+impl CallerQuota {
+    /// A caller without limits of its own.
+    pub fn open(name: Arc<str>) -> Self {
+        let flow = Flow { name, weight: 1.0, priority: 0 };
+        Self { flow, limits: Limits::default(), most_in_flight: None, max_wait: None }
+    }
+
+    fn is_limited(&self) -> bool {
+        !self.limits.is_empty() || self.most_in_flight.is_some()
+    }
+}
+
+/// A request at the door.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The account's place in the list.
+    pub account: &'a AccountQuota,
+    /// The model that is called.
+    pub model: &'a str,
+    /// The model's limits for this account, before anything was learned.
+    pub limits: &'a (dyn Fn() -> Limits + Sync),
+    /// Who calls.
+    pub caller: &'a CallerQuota,
+    /// What it may need.
+    pub ask: &'a Ask,
+    /// How long it may wait.
+    pub patience: Duration,
+}
+
+/// A request that was not let in, and by whose limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{refused:?}")]
+pub struct AdmitError {
+    /// Why.
+    pub refused: Refused,
+    /// Whether it is the key's own limit, not the model's.
+    pub is_own: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Quota {
+    hub: Arc<Hub>,
+    lanes: RwLock<HashMap<Arc<str>, Arc<Lane>>>,
+    bounds: RwLock<QueueSettings>,
+}
+
+impl Quota {
+    /// Quota that has counted nothing. `recorder` is told what has to survive a restart.
+    pub fn new(clock: Clock, bounds: QueueSettings, recorder: Recorder) -> Arc<Self> {
+        let hub = Arc::new(Hub::new(clock, recorder));
+        Arc::new(Self { hub, lanes: RwLock::default(), bounds: RwLock::new(bounds) })
+    }
+
+    /// Wakes those who wait, for as long as it is polled. Without it nobody who waits for time to pass goes on.
+    pub async fn keep_time(&self) {
+        self.hub.keep_time().await;
+    }
+
+    /// Lets a request in, at once or when its turn has come. Dropping the future gives up its place.
+    ///
+    /// # Errors
+    /// [`AdmitError`] when it would have to wait longer than it may.
+    pub async fn admit(&self, request: Request<'_>) -> Result<Reservation, AdmitError> {
+        let began = self.hub.now().at;
+        let own = self.enter_own(&request).await?;
+        let left = request.patience.saturating_sub(self.hub.now().at.since(began));
+        let entered = self.model_lane(&request).enter(request.ask, &request.caller.flow, left).await;
+        let model = entered.map_err(|refused| AdmitError { refused, is_own: false })?;
+        Ok(Reservation::new(own, model, self.hub.now().at.since(began)))
+    }
+
+    async fn enter_own(&self, request: &Request<'_>) -> Result<Option<super::grant::Grant>, AdmitError> {
+        if !request.caller.is_limited() {
+            return Ok(None);
+        }
+        let lane = self.caller_lane(request.caller);
+        let entered = lane.enter(request.ask, &request.caller.flow, request.patience).await;
+        entered.map(Some).map_err(|refused| AdmitError { refused, is_own: true })
+    }
+
+    fn model_lane(&self, request: &Request<'_>) -> Arc<Lane> {
+        let name = lane_name(&request.account.name, request.model);
+        self.find(&name).unwrap_or_else(|| self.open(&name, request.account.meter, (request.limits)()))
+    }
+
+    /// How long `ask` would wait for `model` at `account` now.
+    pub fn starts_in(&self, account: &AccountQuota, model: &str, ask: &Ask) -> Duration {
+        let now = self.hub.now();
+        let lane = self.find(&lane_name(&account.name, model));
+        lane.map_or(Duration::ZERO, |lane| lane.with(|state| state.starts_at(now, ask)).since(now.at))
+    }
+
+    fn caller_lane(&self, caller: &CallerQuota) -> Arc<Lane> {
+        let name = caller_name(&caller.flow.name);
+        if let Some(lane) = self.find(&name) {
+            return lane;
+        }
+        let lane = self.open(&name, OWN_LIMITS, caller.limits);
+        lane.configure(OWN_LIMITS, caller.limits, self.bounds(), caller.most_in_flight);
+        lane
+    }
+
+    fn bounds(&self) -> QueueSettings {
+        *self.bounds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Lane>> {
+        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn open(&self, name: &str, meter: MeterSettings, limits: Limits) -> Arc<Lane> {
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        if lanes.len() >= MANY_LANES && lanes.len().is_multiple_of(MANY_LANES / 4) {
+            let now = self.hub.now();
+            lanes.retain(|_, lane| !lane.with(|state| state.is_idle(now)));
+        }
+        let name: Arc<str> = if lanes.len() < MOST_LANES { name.into() } else { "other".into() };
+        let make = || Arc::new(Lane::new(name.clone(), self.hub.clone(), meter, limits, self.bounds()));
+        lanes.entry(name.clone()).or_insert_with(make).clone()
+    }
+
+    /// What is known of every lane, for people and metrics.
+    pub fn view(&self) -> Vec<LaneView> {
+        let now = self.hub.now();
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut views: Vec<LaneView> =
+            lanes.values().map(|lane| lane.with(|state| state.view(&lane.name, now))).collect();
+        views.sort_by(|left, right| left.name.cmp(&right.name));
+        views
+    }
+
+    /// What is known of the lane of one model and of one key.
+    pub fn view_of(&self, account: &str, model: &str, caller: &str) -> [Option<LaneView>; 2] {
+        let now = self.hub.now();
+        let view = |name: &str| self.find(name).map(|lane| lane.with(|state| state.view(&lane.name, now)));
+        [view(&lane_name(account, model)), view(&caller_name(caller))]
+    }
+
+    /// What is left of `metric` for a model of an account and a caller: the scarcer counts.
+    pub fn left(&self, account: &str, model: &str, caller: &str, metric: Metric) -> Option<Left> {
+        let left = |name: &str| self.find(name).and_then(|lane| lane.left(metric));
+        Left::scarcer(left(&lane_name(account, model)), left(&caller_name(caller)))
+    }
+
+    /// New limits from the configuration: `limits` is asked for each lane of a model, `caller` for each lane of a key.
+    /// What was counted and learned stays, and so do those who wait.
+    pub fn reconfigure(
+        &self,
+        bounds: QueueSettings,
+        limits: impl Fn(&str, &str) -> Option<(MeterSettings, Limits)>,
+        caller: impl Fn(&str) -> Option<CallerQuota>,
+    ) {
+        *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        for lane in lanes.values() {
+            if let Some(caller) = lane.name.strip_prefix(CALLER).and_then(&caller) {
+                lane.configure(OWN_LIMITS, caller.limits, bounds, caller.most_in_flight);
+            } else if let Some((meter, limits)) =
+                lane.name.split_once('/').and_then(|(account, model)| limits(account, model))
+            {
+                lane.configure(meter, limits, bounds, None);
+            }
+            lane.dispatch(self.hub.now());
+        }
+    }
+
+    /// Everything that must survive, as records.
+    pub fn snapshot(&self) -> Vec<Record> {
+        let now = self.hub.now();
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().flat_map(|lane| lane.with(|state| state.export(&lane.name, now))).collect()
+    }
+
+    /// Takes up what an earlier life has recorded. `lane` says how a lane of that name counts and what its limits are;
+    /// lanes that are no longer wanted are left out. To be called before the first request.
+    pub fn restore(
+        &self,
+        records: impl IntoIterator<Item = Record>,
+        settings: impl Fn(&str) -> Option<(MeterSettings, Limits)>,
+    ) {
+        let now = self.hub.now();
+        let mut last_id = 0;
+        for record in records {
+            let Some((meter, limits)) = settings(&record.lane) else { continue };
+            if let Event::Took { id, .. } | Event::Open { id, .. } = record.event {
+                last_id = last_id.max(id);
+            }
+            let lane = self.find(&record.lane).unwrap_or_else(|| self.open(&record.lane, meter, limits));
+            lane.with(|state| state.apply(record.event, now));
+        }
+        self.hub.continue_after(last_id);
+        self.settle_interrupted();
+    }
+
+    /// Requests that were under way when the last life ended: nobody knows what they cost.
+    fn settle_interrupted(&self) {
+        let now = self.hub.now();
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        for lane in lanes.values() {
+            let open: Vec<u64> = lane.with(|state| state.open.keys().copied().collect());
+            for id in open {
+                lane.with(|state| state.settle(now, id, Spent::Unknown));
+                lane.record(Event::Settled { id, at: now, spent: Spent::Unknown });
+            }
+        }
+    }
+}
+
+/// How a key's own limits are counted: they are ours, so they may be smooth; governor counts them.
+const OWN_LIMITS: MeterSettings = MeterSettings {
+    accounting: Accounting { rule: Rule::Bucket, charge: Charge::After },
+    learns: false,
+    margin: Duration::ZERO,
+    caution: 0.0,
+};
+
+/// What the names of keys' lanes begin with; accounts' names have no colon.
+const CALLER: &str = "key:";
+
+fn lane_name(account: &str, model: &str) -> String {
+    format!("{account}/{model}")
+}
+
+fn caller_name(caller: &str) -> String {
+    format!("{CALLER}{caller}")
+}

@@ -1,0 +1,69 @@
+//! What has to be written down so that a restart changes nothing.
+//!
+//! Records are applied in any order of their writing that keeps a request's own order, and applying one twice does nothing:
+//! a snapshot may have been made between an event and its record.
+
+use serde::{Deserialize, Serialize};
+
+use super::ask::Spent;
+use super::learn::Lesson;
+use super::meter::Taken;
+use super::metric::Metric;
+use super::moment::Now;
+use super::rule::Accounting;
+
+/// One event in the life of a lane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The lane's name.
+    pub lane: String,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A request was let in.
+    Took {
+        /// Its number.
+        id: u64,
+        /// What it took.
+        taken: Taken,
+    },
+    /// Only in snapshots: a request is under way; what it was charged stands in the windows already.
+    Open {
+        /// Its number.
+        id: u64,
+        /// What it took.
+        taken: Taken,
+    },
+    /// A request was settled.
+    Settled {
+        /// Its number.
+        id: u64,
+        /// When.
+        at: Now,
+        /// What it cost.
+        spent: Spent,
+    },
+    /// A belief changed, or was given up.
+    Learned {
+        /// About what.
+        metric: Metric,
+        /// What is believed now.
+        lesson: Option<Lesson>,
+    },
+    /// Another accounting rule is believed in.
+    Counts {
+        /// Which.
+        accounting: Accounting,
+    },
+    /// Only in snapshots: what counts in one window.
+    Window {
+        /// Which.
+        metric: Metric,
+        /// What was charged, oldest first.
+        charges: Vec<(Now, u64)>,
+    },
+}

@@ -1,0 +1,62 @@
+//! What a request holds of its key's limits and of its model's, settled together.
+
+use std::time::Duration;
+
+use super::ask::Spent;
+use super::grant::Grant;
+use super::metric::Metric;
+use super::view::Left;
+
+/// See the module. Dropped without a word it is settled as unknown if it was sent, else given back.
+#[derive(Debug)]
+pub struct Reservation {
+    own: Option<Grant>,
+    model: Grant,
+    waited: Duration,
+}
+
+impl Reservation {
+    pub(super) fn new(own: Option<Grant>, model: Grant, waited: Duration) -> Self {
+        Self { own, model, waited }
+    }
+
+    /// How long the request stood in line.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.own.iter().chain([&self.model])
+    }
+
+    /// From now on the upstream may have seen the request.
+    pub fn sent(&self) {
+        self.grants().for_each(Grant::sent);
+    }
+
+    /// The request goes upstream once more, which counts there as another one.
+    pub fn again(&self) {
+        self.model.again();
+    }
+
+    /// Its end.
+    pub fn settle(self, spent: Spent) {
+        self.own.into_iter().chain([self.model]).for_each(|grant| grant.settle(spent));
+    }
+
+    /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
+    pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) {
+        self.own.into_iter().for_each(|grant| grant.settle(Spent::Nothing));
+        self.model.refused(metric, retry_after);
+    }
+
+    /// What is left of `metric`: of the key's own limit or of the model's, whichever is less.
+    pub fn left(&self, metric: Metric) -> Option<Left> {
+        self.grants().fold(None, |left, grant| Left::scarcer(left, grant.lane().left(metric)))
+    }
+
+    /// The name of the lane to the model, for messages.
+    pub fn lane(&self) -> &str {
+        &self.model.lane().name
+    }
+}

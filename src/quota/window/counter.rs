@@ -1,0 +1,82 @@
+//! The window that a metric is counted with: minutes by the upstream's rule, hours and days by the clock.
+
+use std::time::Duration;
+
+use super::Window;
+use super::bucket::Bucket;
+use super::fixed::{Fixed, Period};
+use super::sliding::Sliding;
+use crate::quota::meter::MeterSettings;
+use crate::quota::metric::{Metric, Span};
+use crate::quota::moment::{Moment, Now};
+use crate::quota::rule::Rule;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// One of the three windows.
+#[derive(Debug)]
+pub enum Counter {
+    /// For exactly one span.
+    Sliding(Sliding),
+    /// Until the period is over.
+    Fixed(Fixed),
+    /// Draining evenly.
+    Bucket(Box<Bucket>),
+}
+
+impl Counter {
+    /// An empty window for `metric`.
+    pub fn new(metric: Metric, settings: &MeterSettings, now: Now, limit: u64) -> Self {
+        let margin = settings.margin;
+        match (metric.span(), settings.accounting.rule) {
+            (Span::Minute, Rule::Sliding) => Self::Sliding(Sliding::new(MINUTE + margin)),
+            (Span::Minute, Rule::Bucket) => Self::Bucket(Box::new(Bucket::new(MINUTE, now, limit))),
+            (Span::Minute, Rule::Fixed) => Self::Fixed(Fixed::new(Period::minutes(margin))),
+            (Span::Hour, _) => Self::Fixed(Fixed::new(Period::hours(margin))),
+            (Span::Day, _) => Self::Fixed(Fixed::new(Period::days(margin))),
+        }
+    }
+
+    /// What still counts, oldest first, to be charged to another window.
+    pub fn charges(&self, now: Now) -> Vec<(Now, u64)> {
+        match self {
+            Self::Sliding(window) => window.charges().map(|(at, amount)| (Now::both(at), amount)).collect(),
+            Self::Fixed(window) => window.charges(now.wall),
+            Self::Bucket(window) => vec![(now, window.used(now))],
+        }
+    }
+
+    fn window(&self) -> &dyn Window {
+        match self {
+            Self::Sliding(window) => window,
+            Self::Fixed(window) => window,
+            Self::Bucket(window) => window.as_ref(),
+        }
+    }
+
+    fn window_mut(&mut self) -> &mut dyn Window {
+        match self {
+            Self::Sliding(window) => window,
+            Self::Fixed(window) => window,
+            Self::Bucket(window) => window.as_mut(),
+        }
+    }
+}
+
+impl Window for Counter {
+    fn peek(&self, now: Now, limit: u64) -> u64 {
+        self.window().peek(now, limit)
+    }
+
+    fn charge(&mut self, now: Now, amount: u64, limit: u64) {
+        self.window_mut().charge(now, amount, limit);
+    }
+
+    fn refund(&mut self, taken: Now, now: Now, amount: u64, limit: u64) {
+        self.window_mut().refund(taken, now, amount, limit);
+    }
+
+    fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
+        self.window().wake_at(now, amount, limit)
+    }
+}

@@ -1,0 +1,151 @@
+//! Everything is forgotten when the clock's next period begins: a minute, an hour, a day in Shanghai.
+
+use std::time::Duration;
+
+use super::Window;
+use crate::quota::moment::{Moment, Now};
+
+/// The provider's wall: Asia/Shanghai is 8 hours ahead of UTC and has had no summer time since 1991.
+const SHANGHAI: Duration = Duration::from_secs(8 * 3600);
+
+/// Where a period begins and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period {
+    /// Its length.
+    pub length: Duration,
+    /// How far the wall of those who count is ahead of UTC.
+    pub offset: Duration,
+    /// Around the change of periods it is not known which one the other side counts in: for so long before and after,
+    /// amounts count in both.
+    pub margin: Duration,
+}
+
+impl Period {
+    /// Minutes by the clock.
+    pub fn minutes(margin: Duration) -> Self {
+        Self { length: Duration::from_secs(60), offset: SHANGHAI, margin }
+    }
+
+    /// Hours by the clock.
+    pub fn hours(margin: Duration) -> Self {
+        Self { length: Duration::from_secs(3600), offset: SHANGHAI, margin }
+    }
+
+    /// Days in Asia/Shanghai.
+    pub fn days(margin: Duration) -> Self {
+        Self { length: Duration::from_secs(86_400), offset: SHANGHAI, margin }
+    }
+
+    /// When the next period begins.
+    pub fn next(self, wall: Moment) -> Moment {
+        self.start(self.index(wall) + 1)
+    }
+
+    fn index(self, wall: Moment) -> u64 {
+        wall.plus(self.offset).0 / self.micros()
+    }
+
+    fn start(self, index: u64) -> Moment {
+        Moment(index * self.micros()).minus(self.offset)
+    }
+
+    fn micros(self) -> u64 {
+        u64::try_from(self.length.as_micros()).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Fixed {
+    period: Period,
+    /// The period that the amounts below belong to.
+    index: u64,
+    used: u64,
+    /// The part of `used` that was charged so late that it may count in the next period.
+    late: u64,
+    /// What may still count of the period before.
+    before: u64,
+}
+
+impl Fixed {
+    /// An empty window.
+    pub fn new(period: Period) -> Self {
+        Self { period, index: 0, used: 0, late: 0, before: 0 }
+    }
+
+    /// What counts at `wall`, oldest first.
+    pub fn charges(&self, wall: Moment) -> Vec<(Now, u64)> {
+        let window = self.at(wall);
+        let start = window.period.start(window.index);
+        let last = window.period.start(window.index + 1).minus(Duration::from_micros(1));
+        let charges = [
+            (start.minus(Duration::from_micros(1)), window.before),
+            (start, window.used - window.late),
+            (last, window.late),
+        ];
+        charges.into_iter().filter(|(_, amount)| *amount > 0).map(|(at, amount)| (Now::both(at), amount)).collect()
+    }
+
+    /// This window as it is at `wall`.
+    fn at(&self, wall: Moment) -> Self {
+        let index = self.period.index(wall);
+        let mut window = self.clone();
+        // A wall clock that went back a little stays in the period that it has begun.
+        if index > self.index {
+            let is_next = index == self.index + 1;
+            (window.before, window.used) = if is_next { (self.used - self.late, self.late) } else { (0, 0) };
+            window.late = 0;
+            window.index = index;
+        }
+        if wall >= self.period.start(window.index).plus(self.period.margin) {
+            window.before = 0;
+        }
+        window
+    }
+
+    fn is_late(&self, wall: Moment) -> bool {
+        wall.plus(self.period.margin) >= self.period.start(self.index + 1)
+    }
+}
+
+impl Window for Fixed {
+    fn peek(&self, now: Now, _limit: u64) -> u64 {
+        let window = self.at(now.wall);
+        window.used.saturating_add(window.before)
+    }
+
+    fn charge(&mut self, now: Now, amount: u64, _limit: u64) {
+        *self = self.at(now.wall);
+        self.used = self.used.saturating_add(amount);
+        if self.is_late(now.wall) {
+            self.late = self.late.saturating_add(amount);
+        }
+    }
+
+    fn refund(&mut self, taken: Now, now: Now, amount: u64, _limit: u64) {
+        *self = self.at(now.wall);
+        let index = self.period.index(taken.wall);
+        if index == self.index {
+            let back = amount.min(self.used);
+            self.used -= back;
+            if self.is_late(taken.wall) {
+                self.late -= back.min(self.late);
+            }
+        }
+    }
+
+    fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
+        let room = limit.checked_sub(amount)?;
+        let window = self.at(now.wall);
+        let begun = self.period.start(window.index).plus(self.period.margin);
+        let next = self.period.start(window.index + 1).plus(self.period.margin);
+        let wall = if window.used.saturating_add(window.before) <= room {
+            now.wall
+        } else if window.used <= room {
+            begun
+        } else {
+            next
+        };
+        Some(now.at.plus(wall.since(now.wall)))
+    }
+}

@@ -1,0 +1,1 @@
+//! Admission under simulated time.

@@ -1,0 +1,1 @@
+//! All limits of a model at once: all or none, refunds, debts.
