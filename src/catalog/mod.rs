@@ -1,9 +1,19 @@
-//! What is known of models before a request is sent: aliases and the quirks the gateway repairs.
+//! What is known of models before a request is sent: which there are, their limits and prices, aliases, and the quirks
+//! the gateway repairs.
 //!
-//! Pure data and look-ups: no HTTP, no clock, no files. Numbers and names carry their source.
+//! Pure data and look-ups: no HTTP, no clock, no files. Numbers and names carry their source. Start at
+//! [`catalogue::Catalogue`].
 
 pub mod alias;
+pub mod catalogue;
+mod class;
+mod file;
+pub mod model;
+pub mod price;
 pub mod quirks;
+
+pub use catalogue::Catalogue;
+pub use file::CatalogueError;
 
 /// The model a request really calls, after aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]

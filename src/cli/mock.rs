@@ -1,5 +1,6 @@
 //! `flowgate mock`: the emulator alone, for testing programs against SiliconFlow without an account.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,11 +8,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::console::Console;
-use crate::mock::{self, Charge, LimitSettings, MockSettings, Rule, Tier};
+use crate::mock::{self, Charge, LimitSettings, Limits, MockSettings, Rule, Tier};
 
 /// Options of `mock`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: flowgate mock --limits --tier L0
+#[command(after_help = "Examples:
+  flowgate mock --limits --tier L0
+  flowgate mock --limit Qwen/Qwen3-8B:rpm=20,tpm=50000 --rule fixed
   curl -s http://127.0.0.1:4010/v1/models -H 'authorization: Bearer sk-mock'
 Faults on demand: use a model name such as fault/tpm-429; docs/emulator.md lists them all.")]
 pub(super) struct MockArguments {
@@ -33,15 +36,27 @@ pub(super) struct MockArguments {
     /// Keep SiliconFlow's rate limits
     #[arg(long)]
     limits: bool,
+    /// Limits of one model, such as Qwen/Qwen3-8B:rpm=20,tpm=50000; may be given several times
+    ///
+    /// They hold in place of the model's own, with or without --limits. Metrics are rpm, rph, rpd, tpm, tpd, ipm and
+    /// ipd; those left out are unlimited. The last colon ends the model's name.
+    #[arg(long = "limit", value_name = "MODEL:LIMITS", value_parser = model_limits)]
+    model_limits: Vec<(String, Limits)>,
     /// The account's tier, L0 to L5
     #[arg(long, value_name = "TIER", default_value = "L0")]
     tier: Tier,
-    /// How the limits are counted: sliding, fixed or bucket
+    /// How the limits of a minute are counted: sliding, fixed or bucket
     #[arg(long, value_name = "RULE", default_value = "sliding")]
     rule: Rule,
     /// When tokens are charged: after (real usage) or before (prompt and max_tokens)
     #[arg(long, value_name = "WHEN", default_value = "after")]
     charge: Charge,
+    /// How long a minute of the limits lasts; an hour has 60 of them, a day 1,440
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = minute)]
+    minute: Duration,
+    /// Count requests that a limit refused as requests
+    #[arg(long)]
+    count_refused: bool,
     /// How long picture URLs work
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     picture_lifetime: Duration,
@@ -71,10 +86,62 @@ impl MockArguments {
                 tier: self.tier,
                 rule: self.rule,
                 charge: self.charge,
-                ..LimitSettings::default()
+                refused_count: self.count_refused,
+                minute: self.minute,
+                per_model: by_model(self.model_limits),
             },
             picture_lifetime: self.picture_lifetime,
             ..MockSettings::default()
         }
+    }
+}
+
+/// `MODEL:rpm=20,tpm=50000`; a model's name may hold colons.
+fn model_limits(text: &str) -> Result<(String, Limits), String> {
+    match text.rsplit_once(':') {
+        Some((model, limits)) if !model.is_empty() => Ok((model.to_owned(), limits.parse()?)),
+        _ => Err("write it like Qwen/Qwen3-8B:rpm=20,tpm=50000".to_owned()),
+    }
+}
+
+/// What was said of a model in several places, together; the last word counts.
+fn by_model(all: Vec<(String, Limits)>) -> HashMap<String, Limits> {
+    let mut by_model: HashMap<String, Limits> = HashMap::new();
+    for (model, limits) in all {
+        let own = by_model.entry(model).or_default();
+        *own = limits.or(*own);
+    }
+    by_model
+}
+
+fn minute(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("a minute of no length would count nothing".to_owned()),
+        Ok(minute) => Ok(minute),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_s_name_may_hold_slashes_and_colons() {
+        let limits = Limits { rpm: Some(20), tpm: Some(50_000), ..Limits::default() };
+        for model in ["Qwen/Qwen3-8B", "fault/stall:5@Qwen/Qwen3.5-4B"] {
+            assert_eq!(model_limits(&format!("{model}:rpm=20,tpm=50000")), Ok((model.to_owned(), limits)));
+        }
+        for wrong in ["Qwen/Qwen3-8B", ":rpm=1", "a:rpm", "a:rps=1", "a:rpm=-1", "a:rpm=1,rpm=2", "a:"] {
+            assert!(model_limits(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_model_in_several_places_adds_up() {
+        let said = ["a:rpm=1,tpm=2", "a:rpm=3", "b:ipd=4"].map(|text| model_limits(text).unwrap());
+        let by_model = by_model(said.to_vec());
+        assert_eq!(by_model["a"], Limits { rpm: Some(3), tpm: Some(2), ..Limits::default() });
+        assert_eq!(by_model["b"], Limits { ipd: Some(4), ..Limits::default() });
     }
 }

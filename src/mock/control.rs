@@ -5,6 +5,7 @@ use super::billing::Billed;
 use super::emulator::{Shared, locked};
 use super::fault::injection::Injection;
 use super::fault::names::NAMES;
+use super::quota::QuotaUse;
 use super::quota::limits::Limits;
 use super::record::Received;
 use axum::extract::State;
@@ -28,6 +29,12 @@ impl MockControl {
     #[must_use]
     pub fn billed(&self) -> Billed {
         locked(&self.0.billed).clone()
+    }
+
+    /// What became of every quota since the first request for it (since the reset), by account and model.
+    #[must_use]
+    pub fn quota(&self) -> Vec<QuotaUse> {
+        self.0.quota()
     }
 
     /// The last 1,000 requests under `/v1`, oldest first.
@@ -65,6 +72,7 @@ impl MockControl {
 pub(super) fn routes(emulator: Shared) -> Router {
     Router::new()
         .route("/mock/billed", get(async |State(control): State<MockControl>| Json(control.billed())))
+        .route("/mock/quota", get(async |State(control): State<MockControl>| Json(control.quota())))
         .route("/mock/requests", get(async |State(control): State<MockControl>| Json(control.requests())))
         .route("/mock/live", get(async |State(control): State<MockControl>| Json(json!({"live": control.live()}))))
         .route("/mock/reset", post(reset))

@@ -6,7 +6,7 @@ use super::catalogue::{Catalogue, Model};
 use super::clock::Clock;
 use super::fault::injection::Injections;
 use super::quota::limits::Limits;
-use super::quota::{Ask, Meters};
+use super::quota::{Admitted, Ask, Meters, QuotaUse};
 use super::record::Records;
 use super::refusal::Refusal;
 use super::seed;
@@ -97,8 +97,12 @@ impl Emulator {
         let limits = locked(&self.limits).clone();
         let own = self.catalogue.defaults.limits_of(self.catalogue.find(model), model, &limits);
         let who = (account.to_owned(), model.to_owned());
-        match locked(&self.meters).admit(&who, ask, &own, &limits, self.clock.now()) {
-            Ok(()) => Ok(Ticket { emulator: self.clone(), who, ask, bill: Bill { requests: 1, ..Bill::default() } }),
+        let mut meters = locked(&self.meters);
+        match meters.admit(&who, ask, &own, &limits, self.clock.now()) {
+            Ok(admitted) => {
+                let bill = Bill { requests: 1, ..Bill::default() };
+                Ok(Ticket { emulator: self.clone(), who, admitted, bill })
+            }
             Err(metric) => {
                 locked(&self.billed).add(model, Bill { refused: 1, ..Bill::default() });
                 Err(Refusal::rate_limited(metric))
@@ -109,8 +113,13 @@ impl Emulator {
     fn settle(&self, ticket: &Ticket) {
         let charge = locked(&self.limits).charge;
         let tokens = ticket.bill.total_tokens();
-        locked(&self.meters).settle(&ticket.who, ticket.ask, tokens, charge, self.clock.now());
+        locked(&self.meters).settle(&ticket.who, ticket.admitted, tokens, charge, self.clock.now());
         locked(&self.billed).add(&ticket.who.1, ticket.bill);
+    }
+
+    /// What became of every quota.
+    pub(super) fn quota(&self) -> Vec<QuotaUse> {
+        locked(&self.meters).report(self.clock.now())
     }
 
     pub(super) fn model(&self, id: &str) -> Option<&Model> {
@@ -123,7 +132,7 @@ impl Emulator {
 pub(super) struct Ticket {
     emulator: Shared,
     who: (String, String),
-    ask: Ask,
+    admitted: Admitted,
     pub(super) bill: Bill,
 }
 

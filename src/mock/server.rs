@@ -3,6 +3,7 @@
 
 use super::control::MockControl;
 use super::emulator::Emulator;
+use super::quota::QuotaUse;
 use super::routes;
 use super::settings::MockSettings;
 use super::wire::{self, Hijack, Script};
@@ -60,6 +61,12 @@ impl MockServer {
     #[must_use]
     pub fn control(&self) -> &MockControl {
         &self.control
+    }
+
+    /// What became of every quota: [`MockControl::quota`].
+    #[must_use]
+    pub fn quota(&self) -> Vec<QuotaUse> {
+        self.control.quota()
     }
 
     /// Stops at once: closes the listener and cuts every connection. Returns when all tasks are gone.

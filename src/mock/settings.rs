@@ -63,13 +63,15 @@ pub struct LimitSettings {
     pub enforce: bool,
     /// The account's usage level; it scales the limits of paid models. Default L0, a new account.
     pub tier: Tier,
-    /// How amounts leave the window. Default sliding (reported as a rolling 60 s, API reference section 16).
+    /// How amounts leave a minute's window. Default sliding (reported as a rolling 60 s, API reference section 16).
+    /// Hours and days are those of the wall in Asia/Shanghai, whatever the rule (ours).
     pub rule: Rule,
     /// When tokens are charged. Default after the answer, with the real usage (ours: not documented).
     pub charge: Charge,
     /// Whether a request refused with 429 counts as a request. Default no (ours; failed requests of other kinds do).
     pub refused_count: bool,
-    /// How long a "minute" is; hours and days follow. Default 60 s. Tests shorten it.
+    /// How long a "minute" is; an hour has 60 of them and a day 1,440, counted from a midnight in Shanghai. Default
+    /// 60 s, which makes real hours and days. Tests shorten it.
     pub minute: Duration,
     /// Limits by model id, in place of the catalogue's. They hold even when `enforce` is off.
     pub per_model: HashMap<String, Limits>,

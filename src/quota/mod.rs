@@ -1,8 +1,10 @@
 //! Quota: what SiliconFlow lets an account do with a model, kept so exactly that it never has to refuse.
 //!
-//! Pure arithmetic and time: knows no HTTP, no file and no metric name, and every moment is handed in.
+//! Pure arithmetic and time: knows no HTTP, no file and no metric name, and every moment is handed in. Start with
+//! [`Quota::admit`]; what counts is in [`meter`], who is next in [`fair`], what refusals teach in [`learn`].
 
 pub mod ask;
+pub mod calendar;
 pub mod fair;
 mod grant;
 mod hub;
@@ -13,6 +15,7 @@ pub mod limits;
 pub mod meter;
 pub mod metric;
 pub mod moment;
+pub mod money;
 pub mod promise;
 #[expect(clippy::module_inception, reason = "the type that the room is named after")]
 mod quota;
@@ -20,6 +23,8 @@ pub mod record;
 mod reservation;
 pub mod risk;
 pub mod rule;
+pub mod spend;
+pub mod tier;
 pub mod view;
 pub mod window;
 

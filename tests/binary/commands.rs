@@ -51,13 +51,16 @@ async fn the_version_is_the_package_s() {
 #[tokio::test]
 async fn wrong_usage_has_a_code_of_its_own() {
     let home = Home::new();
-    let usages: [&[&str]; 8] = [
+    let usages: [&[&str]; 11] = [
         &[],
         &["sreve"],
         &["serve", "--bogus"],
         &["serve", "--listen", "here"],
         &["mock", "--tier", "L9"],
         &["mock", "--first-token", "soon"],
+        &["mock", "--limit", "Qwen/Qwen3-8B"],
+        &["mock", "--limit", "Qwen/Qwen3-8B:rps=3"],
+        &["mock", "--minute", "0s"],
         &["completions", "tcsh"],
         &["check", "--config"],
     ];
@@ -123,6 +126,31 @@ async fn the_emulator_runs_alone() {
     assert_eq!(models.status(), 200);
     let models = super::gateway::client().get(format!("{url}/models")).bearer_auth("sk-mock").send().await.unwrap();
     assert_eq!(models.status(), 401);
+}
+
+/// Limits, the length of a minute, what counts: all by flags, and told by the emulator itself.
+#[tokio::test]
+async fn the_emulator_keeps_the_limits_it_is_given() {
+    let home = Home::new();
+    let model = "Qwen/Qwen3-8B";
+    let limits = format!("{model}:rpm=1,tpm=50000");
+    let flags = ["--limit", &limits, "--rule", "bucket", "--minute", "1000d", "--count-refused"];
+    let (_program, url) = emulator(&home, &flags).await;
+    let body = serde_json::json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let request =
+            super::gateway::client().post(format!("{url}/chat/completions")).bearer_auth("sk-mock").json(&body);
+        seen.push(request.send().await.unwrap().status().as_u16());
+    }
+    assert_eq!(seen, [200, 429, 429]);
+    let quota = super::gateway::client().get(url.replace("/v1", "/mock/quota")).send().await.unwrap();
+    let quota: serde_json::Value = quota.json().await.unwrap();
+    let (rpm, tpm) = (&quota[0]["metrics"]["rpm"], &quota[0]["metrics"]["tpm"]);
+    assert_eq!(
+        (&rpm["limit"], &rpm["charged"], &rpm["refused"], &tpm["limit"]),
+        (&1.into(), &3.into(), &2.into(), &50_000.into())
+    );
 }
 
 #[tokio::test]

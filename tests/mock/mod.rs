@@ -12,6 +12,7 @@ mod search;
 mod stored;
 mod streams;
 mod tools;
+mod windows;
 mod wires;
 
 use flowgate::mock::{MockServer, MockSettings, start};

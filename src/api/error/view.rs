@@ -1,13 +1,14 @@
 //! What a caller learns of an error besides its message: status, type, code, whether to try again
 //! (clients.md B3). One line for each case.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 
 use super::{DoorError, GatewayError};
 use crate::api::body::BodyError;
 use crate::api::route::RouteError;
+use crate::quota::calendar;
 use crate::quota::metric::{Metric, Span, Unit};
 use crate::quota::{AdmitError, Refused};
 use crate::relay::relayed::RelayError;
@@ -210,8 +211,8 @@ fn rate_view(metric: Option<Metric>) -> View {
     let Some(metric) = metric else { return limited("requests", MINUTE).kind("rate_limit_error") };
     let wait = match metric.span() {
         Span::Minute => MINUTE,
-        Span::Hour => Duration::from_secs(3600),
-        Span::Day => until_midnight_in_shanghai(std::time::SystemTime::now()),
+        Span::Hour => until(calendar::next_hour),
+        Span::Day => until(calendar::next_day),
     };
     limited(limit_kind(Some(metric)), wait)
 }
@@ -233,21 +234,8 @@ fn quota_view(error: &AdmitError) -> View {
     }
 }
 
-/// Day quotas turn at midnight in Asia/Shanghai, which has had UTC+8 without summer time since 1991.
-fn until_midnight_in_shanghai(now: std::time::SystemTime) -> Duration {
-    const DAY: u64 = 86_400;
-    let seconds = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    Duration::from_secs(DAY - (seconds + 8 * 3600) % DAY)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_in_shanghai_ends_at_16_utc() {
-        let at = |seconds| std::time::UNIX_EPOCH + Duration::from_secs(seconds);
-        assert_eq!(until_midnight_in_shanghai(at(0)), Duration::from_secs(16 * 3600));
-        assert_eq!(until_midnight_in_shanghai(at(16 * 3600)), Duration::from_secs(86_400));
-    }
+/// Hour and day quotas turn by the clock, in Asia/Shanghai (ours: no source names the zone).
+fn until(next: impl Fn(SystemTime) -> SystemTime) -> Duration {
+    let now = SystemTime::now();
+    next(now).duration_since(now).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 use crate::mock::catalogue::{Kind, Model};
 use crate::mock::settings::{LimitSettings, Tier};
 use serde::{Deserialize, Serialize};
+use std::str::FromStr;
 
 /// Limits of one model for one account; `None` is unlimited. Names are SiliconFlow's seven metrics (section 16).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,57 @@ pub struct Limits {
     pub ipm: Option<u64>,
     /// Images per day.
     pub ipd: Option<u64>,
+}
+
+impl Limits {
+    /// These limits where they say something, else those of `others`.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            rpm: self.rpm.or(others.rpm),
+            rph: self.rph.or(others.rph),
+            rpd: self.rpd.or(others.rpd),
+            tpm: self.tpm.or(others.tpm),
+            tpd: self.tpd.or(others.tpd),
+            ipm: self.ipm.or(others.ipm),
+            ipd: self.ipd.or(others.ipd),
+        }
+    }
+
+    /// The place of a metric by its name.
+    fn place(&mut self, metric: &str) -> Option<&mut Option<u64>> {
+        Some(match metric {
+            "rpm" => &mut self.rpm,
+            "rph" => &mut self.rph,
+            "rpd" => &mut self.rpd,
+            "tpm" => &mut self.tpm,
+            "tpd" => &mut self.tpd,
+            "ipm" => &mut self.ipm,
+            "ipd" => &mut self.ipd,
+            _ => return None,
+        })
+    }
+}
+
+/// `rpm=20,tpm=50000`.
+impl FromStr for Limits {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut limits = Self::default();
+        for pair in text.split(',') {
+            let (metric, number) = pair.split_once('=').ok_or_else(|| format!("{pair:?} is not like rpm=20"))?;
+            let metric = metric.trim().to_ascii_lowercase();
+            let place = limits
+                .place(&metric)
+                .ok_or_else(|| format!("no metric {metric:?}: expected rpm, rph, rpd, tpm, tpd, ipm or ipd"))?;
+            let number = number.trim().parse().map_err(|_| format!("{number:?} is no number of {metric}"))?;
+            if place.replace(number).is_some() {
+                return Err(format!("{metric} is given twice"));
+            }
+        }
+        Ok(limits)
+    }
 }
 
 /// A span of the rate-limit page: its lowest and highest value over all models and tiers.

@@ -1,14 +1,20 @@
 //! Quotas as SiliconFlow keeps them (API reference section 16): by account and model, seven metrics, whichever is
 //! reached first refuses. It must not know HTTP; callers turn the metric's name into a 429.
 
+mod counters;
 pub(super) mod limits;
+pub(super) mod meter;
+#[cfg(test)]
+mod tests;
 pub(super) mod window;
 
 use super::settings::LimitSettings;
 use limits::Limits;
-use std::collections::HashMap;
+use meter::{Meter, MetricUse};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-use window::{Charge, Window};
+use window::{Charge, Rule};
 
 /// What one request asks for before it is answered.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +23,24 @@ pub(super) struct Ask {
     pub(super) tokens: u64,
     /// Pictures it will make.
     pub(super) images: u64,
+}
+
+/// A request that was let in, to be settled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admitted {
+    ask: Ask,
+    at: Duration,
+}
+
+/// What became of the quotas of one model for one account.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QuotaUse {
+    /// The account; empty for keys written without one.
+    pub account: String,
+    /// The model as requests named it.
+    pub model: String,
+    /// By metric (`rpm`, `tpm`, ...), those that have a limit.
+    pub metrics: BTreeMap<String, MetricUse>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -49,9 +73,12 @@ fn limit_for(limits: &Limits, metric: &str) -> Option<u64> {
     }
 }
 
-/// Every window of every account and model.
+/// The meters of one model for one account, by metric.
+type Own = HashMap<&'static str, Meter>;
+
+/// Every meter of every account and model.
 #[derive(Debug, Default)]
-pub(super) struct Meters(HashMap<(String, String), HashMap<&'static str, Window>>);
+pub(super) struct Meters(BTreeMap<(String, String), Own>);
 
 impl Meters {
     /// Admits a request or names the metric that refuses it. An admitted request is counted; its pictures are
@@ -63,35 +90,56 @@ impl Meters {
         limits: &Limits,
         settings: &LimitSettings,
         now: Duration,
-    ) -> Result<(), &'static str> {
-        if *limits == Limits::default() {
-            return Ok(());
-        }
-        let windows = self.0.entry(who.clone()).or_insert_with(|| open_windows(settings));
+    ) -> Result<Admitted, &'static str> {
+        let own = self.0.entry(who.clone()).or_default();
+        set_limits(own, limits, settings, now);
         let refusal = METRICS.iter().find(|(metric, unit, _)| {
-            let limit = limit_for(limits, metric);
-            limit.is_some_and(|limit| is_full(windows.get_mut(metric), *unit, ask, limit, settings, now))
+            own.get_mut(metric).is_some_and(|meter| is_full(meter, *unit, ask, settings.charge, now))
         });
         if refusal.is_none() || settings.refused_count {
-            charge(windows, Unit::Requests, 1, now);
+            charge(own, Unit::Requests, 1, now, now);
         }
         if let Some((metric, ..)) = refusal {
+            own.get_mut(metric).into_iter().for_each(Meter::refuse);
             return Err(metric);
         }
-        charge(windows, Unit::Images, i128::from(ask.images), now);
+        charge(own, Unit::Images, i128::from(ask.images), now, now);
         if settings.charge == Charge::Before {
-            charge(windows, Unit::Tokens, i128::from(ask.tokens), now);
+            charge(own, Unit::Tokens, i128::from(ask.tokens), now, now);
         }
-        Ok(())
+        Ok(Admitted { ask, at: now })
     }
 
-    /// Charges the tokens really used, or the difference to what was charged before.
-    pub(super) fn settle(&mut self, who: &(String, String), ask: Ask, tokens: u64, charge_at: Charge, now: Duration) {
-        let Some(windows) = self.0.get_mut(who) else {
+    /// Charges the tokens really used, or corrects what was charged before.
+    pub(super) fn settle(
+        &mut self,
+        who: &(String, String),
+        admitted: Admitted,
+        tokens: u64,
+        charge_at: Charge,
+        now: Duration,
+    ) {
+        let Some(own) = self.0.get_mut(who) else {
             return;
         };
-        let held = if charge_at == Charge::Before { i128::from(ask.tokens) } else { 0 };
-        charge(windows, Unit::Tokens, i128::from(tokens) - held, now);
+        match charge_at {
+            Charge::After => charge(own, Unit::Tokens, i128::from(tokens), now, now),
+            Charge::Before => {
+                let more = i128::from(tokens) - i128::from(admitted.ask.tokens);
+                charge(own, Unit::Tokens, more, admitted.at, now);
+            }
+        }
+    }
+
+    /// What became of every quota, by account and model; those without a limit are left out.
+    pub(super) fn report(&mut self, now: Duration) -> Vec<QuotaUse> {
+        let limited = self.0.iter_mut().filter(|(_, own)| !own.is_empty());
+        let report = |((account, model), own): (&(String, String), &mut Own)| QuotaUse {
+            account: account.clone(),
+            model: model.clone(),
+            metrics: own.iter_mut().map(|(metric, meter)| (metric.to_lowercase(), meter.report(now))).collect(),
+        };
+        limited.map(report).collect()
     }
 
     pub(super) fn clear(&mut self) {
@@ -99,37 +147,40 @@ impl Meters {
     }
 }
 
-fn open_windows(settings: &LimitSettings) -> HashMap<&'static str, Window> {
-    METRICS
-        .iter()
-        .map(|(metric, _, minutes)| (*metric, Window::new(settings.rule, settings.minute * *minutes)))
-        .collect()
+/// Opens meters for new limits and forgets those whose limit was lifted.
+fn set_limits(own: &mut Own, limits: &Limits, settings: &LimitSettings, now: Duration) {
+    for (metric, _, minutes) in METRICS {
+        match limit_for(limits, metric) {
+            Some(limit) => {
+                let meter = own.entry(metric).or_insert_with(|| open(minutes, settings, now));
+                meter.set_limit(now, limit);
+            }
+            None => drop(own.remove(metric)),
+        }
+    }
 }
 
-fn is_full(
-    window: Option<&mut Window>,
-    unit: Unit,
-    ask: Ask,
-    limit: u64,
-    settings: &LimitSettings,
-    now: Duration,
-) -> bool {
-    let used = window.map_or(0, |window| window.used(now, limit));
+/// Hours and days are those of the wall in Shanghai whatever the rule (ours); `now` counts from a midnight there.
+fn open(minutes: u32, settings: &LimitSettings, now: Duration) -> Meter {
+    let rule = if minutes == 1 { settings.rule } else { Rule::Fixed };
+    Meter::open(rule, settings.minute * minutes, now)
+}
+
+fn is_full(meter: &mut Meter, unit: Unit, ask: Ask, charge: Charge, now: Duration) -> bool {
+    let (used, limit) = (meter.used(now), meter.limit());
     match unit {
         Unit::Requests => used + 1 > limit,
         Unit::Images => ask.images > 0 && used + ask.images > limit,
-        Unit::Tokens if settings.charge == Charge::Before => used.saturating_add(ask.tokens) > limit,
+        Unit::Tokens if charge == Charge::Before => used.saturating_add(ask.tokens) > limit,
         Unit::Tokens => used >= limit,
     }
 }
 
-fn charge(windows: &mut HashMap<&'static str, Window>, unit: Unit, amount: i128, now: Duration) {
-    if amount == 0 {
-        return;
-    }
-    for (metric, own, _) in METRICS {
-        if let Some(window) = windows.get_mut(metric).filter(|_| own == unit) {
-            window.charge(now, amount);
+/// Charges an amount of the moment `at` to every meter of the unit.
+fn charge(own: &mut Own, unit: Unit, amount: i128, at: Duration, now: Duration) {
+    for (metric, counted, _) in METRICS {
+        if let Some(meter) = own.get_mut(metric).filter(|_| counted == unit) {
+            meter.charge(at, amount, now);
         }
     }
 }

@@ -1,11 +1,10 @@
-//! One limit over one span of time, counted naively: remember every amount and add them up.
-//! It must not read a clock: time is handed in. It must not know HTTP.
+//! One limit over one span of time. It must not read a clock: time is handed in. It must not know HTTP.
 
-use std::collections::VecDeque;
+use super::counters::Counter;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How amounts leave a window.
+/// How amounts leave a minute's window. Hours and days are always [`Rule::Fixed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
     /// Each amount counts for exactly one span after it was charged.
@@ -52,70 +51,50 @@ impl FromStr for Charge {
     }
 }
 
-/// What was charged in one span. All times are since any one start.
+/// What was charged in one span. All times are since any one start; those of [`Rule::Fixed`] turn at its multiples.
 #[derive(Debug, Clone)]
 pub struct Window {
-    rule: Rule,
-    span: Duration,
-    charges: VecDeque<(Duration, i128)>,
+    counter: Counter,
+    /// Charged since the last look.
+    pending: Vec<(Duration, i128)>,
+    /// The last look.
+    seen: Duration,
+    area: f64,
 }
 
 impl Window {
     /// An empty window of `span`.
     #[must_use]
     pub fn new(rule: Rule, span: Duration) -> Self {
-        Self { rule, span, charges: VecDeque::new() }
+        Self { counter: Counter::new(rule, span), pending: Vec::new(), seen: Duration::ZERO, area: 0.0 }
     }
 
-    /// Adds `amount`; a negative one corrects an earlier charge and leaves at the same moment as one made now.
-    pub fn charge(&mut self, now: Duration, amount: i128) {
-        self.charges.push_back((now, amount));
+    /// Adds `amount` at a moment; a negative one corrects a charge that was made at that moment and leaves with it. A
+    /// correction of what has left already changes nothing.
+    pub fn charge(&mut self, at: Duration, amount: i128) {
+        self.pending.push((at, amount));
     }
 
     /// What counts against `limit` at `now`, rounded up.
     pub fn used(&mut self, now: Duration, limit: u64) -> u64 {
-        let used = match self.rule {
-            Rule::Sliding => self.sum_since(|at, span| at + span > now),
-            Rule::Fixed => self.sum_since(|at, span| periods(at, span) == periods(now, span)),
-            Rule::Bucket => self.level(now, limit),
-        };
-        u64::try_from(used.max(0)).unwrap_or(u64::MAX)
+        for (at, amount) in std::mem::take(&mut self.pending) {
+            self.pass_until(at, limit);
+            self.counter.add(at, amount, self.seen);
+        }
+        self.pass_until(now, limit);
+        u64::try_from(self.counter.used().max(0)).unwrap_or(u64::MAX)
     }
 
-    fn sum_since(&mut self, counts: impl Fn(Duration, Duration) -> bool) -> i128 {
-        while self.charges.front().is_some_and(|&(at, _)| !counts(at, self.span)) {
-            self.charges.pop_front();
-        }
-        self.charges.iter().map(|&(_, amount)| amount).sum()
+    /// The sum over time of what was used, up to the last look: units × seconds.
+    #[must_use]
+    pub fn area(&self) -> f64 {
+        self.area
     }
 
-    /// The bucket's fill in whole units, rounded up: every charge is played again, draining in between.
-    fn level(&mut self, now: Duration, limit: u64) -> i128 {
-        let span = self.span.as_nanos().max(1);
-        let mut level: i128 = 0;
-        let mut last = Duration::ZERO;
-        for &(at, amount) in &self.charges {
-            level = drained(level, at.saturating_sub(last), limit, span) + amount * SCALE;
-            last = at;
+    fn pass_until(&mut self, now: Duration, limit: u64) {
+        if now > self.seen {
+            self.area += self.counter.pass(self.seen, now, limit);
+            self.seen = now;
         }
-        let level = drained(level, now.saturating_sub(last), limit, span);
-        if level <= 0 {
-            self.charges.clear();
-        }
-        (level + SCALE - 1).div_euclid(SCALE)
     }
-}
-
-/// Parts of a unit the bucket is counted in.
-const SCALE: i128 = 1_000_000;
-
-fn drained(level: i128, passed: Duration, limit: u64, span: u128) -> i128 {
-    let passed = i128::try_from(passed.as_nanos()).unwrap_or(i128::MAX / 2);
-    let span = i128::try_from(span).unwrap_or(i128::MAX);
-    let gone = (i128::from(limit) * passed).saturating_mul(SCALE) / span;
-    (level - gone).max(0)
-}
-
-fn periods(at: Duration, span: Duration) -> u128 {
-    at.as_nanos() / span.as_nanos().max(1)
 }

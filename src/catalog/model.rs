@@ -1,0 +1,135 @@
+//! One model: what it is, and what is known of it. Must not know how the data file is written or what limits follow.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use super::price::{Consumed, Price};
+use crate::quota::limits::Limits;
+use crate::quota::money::Money;
+
+/// What a model is for, and so which endpoint takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Chat completions.
+    Chat,
+    /// Chat completions that take pictures too.
+    Vision,
+    /// Chat completions about pictures of documents.
+    Ocr,
+    /// Embeddings.
+    Embedding,
+    /// Rerank.
+    Rerank,
+    /// Pictures from words.
+    Image,
+    /// Pictures from pictures.
+    ImageEdit,
+    /// Transcriptions.
+    Asr,
+    /// Speech.
+    Tts,
+    /// Videos.
+    Video,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Chat,
+        Self::Vision,
+        Self::Ocr,
+        Self::Embedding,
+        Self::Rerank,
+        Self::Image,
+        Self::ImageEdit,
+        Self::Asr,
+        Self::Tts,
+        Self::Video,
+    ];
+
+    /// The word for people, JSON and the data file.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Vision => "vision",
+            Self::Ocr => "ocr",
+            Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
+            Self::Image => "image",
+            Self::ImageEdit => "image-edit",
+            Self::Asr => "asr",
+            Self::Tts => "tts",
+            Self::Video => "video",
+        }
+    }
+
+    /// Whether it answers chat completions.
+    pub fn talks(self) -> bool {
+        matches!(self, Self::Chat | Self::Vision | Self::Ocr)
+    }
+}
+
+/// Where a model was last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Sold on the China site when the data was taken.
+    Listed,
+    /// Seen there afterwards.
+    New,
+    /// Was there once, is no longer listed.
+    Gone,
+    /// Seen on the international site only.
+    Intl,
+}
+
+impl Status {
+    /// The word for people, JSON and the data file.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::New => "new",
+            Self::Gone => "gone",
+            Self::Intl => "intl",
+        }
+    }
+
+    /// Whether the China site is expected to serve it.
+    pub fn is_served(self) -> bool {
+        matches!(self, Self::Listed | Self::New)
+    }
+}
+
+/// A model of the catalogue. `None` always means that no source says it, never "nothing" or "unlimited".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// SiliconFlow's id.
+    pub id: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// Whether it is known to cost nothing (on the China site).
+    pub is_free: bool,
+    /// Where it was last seen.
+    pub status: Status,
+    /// Most tokens of prompt and answer together.
+    pub context: Option<u64>,
+    /// Most tokens of the answer.
+    pub max_output: Option<u64>,
+    /// What it costs.
+    pub price: Option<Price>,
+    /// How thinking is switched: `none`, `toggle`, `toggle+budget`, `effort`, `always`, `rejects enable_thinking`.
+    pub thinking: Option<String>,
+    /// Limits that users saw and that hold whatever the tier (a free model's).
+    pub fixed: Limits,
+    /// Limits that users with an L0 account saw.
+    pub l0: Limits,
+}
+
+impl Model {
+    /// What `consumed` cost at the moment `at`; `None` when no source gives a price.
+    pub fn cost(&self, consumed: &Consumed, at: SystemTime) -> Option<Money> {
+        self.price.as_ref().map(|price| price.cost(consumed, at))
+    }
+}
