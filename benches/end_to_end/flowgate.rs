@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::upstream::{MODEL, MODEL_CUMULATIVE};
 use crate::{
     process::{self, Process},
     upstream,
@@ -104,8 +105,16 @@ fn is_ready(admin: SocketAddr) -> bool {
     ask().unwrap_or(false)
 }
 
+/// Limits that are kept, counted and written down, and far above what the machine can do.
+fn limits() -> String {
+    let far = u32::MAX;
+    let of_model = |model| format!("[account.limits.\"{model}\"]\nrpm = {far}\ntpm = {far}\nrpd = {far}\n");
+    [MODEL, MODEL_CUMULATIVE].map(of_model).concat()
+}
+
 /// The whole configuration. Nothing is switched off but the log line of each request: nginx writes none either.
 fn configuration(address: SocketAddr, admin: SocketAddr, upstream: SocketAddr, more: &str) -> String {
+    let limits = limits();
     format!(
         r#"[server]
 listen = "{address}"
@@ -118,7 +127,7 @@ level = "warn"
 [[account]]
 name = "main"
 api_key = {{ env = "BENCH_UPSTREAM_KEY" }}
-[[key]]
+{limits}[[key]]
 name = "ann"
 secret = {{ env = "BENCH_KEY_ANN" }}
 {more}"#

@@ -13,9 +13,10 @@ use super::exchange::Exchange;
 use super::route::Route;
 use crate::quota::ask::{Ask, Spent};
 use crate::quota::limits::Limits;
-use crate::quota::metric::Metric;
+use crate::quota::metric::{Amounts, Metric};
 use crate::quota::view::Left;
 use crate::quota::{AccountQuota, AdmitError, Quota, Refused, Request, Reservation};
+use crate::relay::settle::Book;
 use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{Answer, KeyLease, RequestBody, UpstreamError};
 
@@ -34,6 +35,8 @@ pub struct QuotaAccess {
     pub accounts: Vec<(AccountQuota, LimitsOf)>,
     /// How long a request may wait.
     pub max_wait: Duration,
+    /// Where costs are noted.
+    pub book: Arc<dyn Book>,
 }
 
 impl fmt::Debug for QuotaAccess {
@@ -74,7 +77,8 @@ impl Exchange {
         let deadline = Instant::now() + self.patience;
         let (mut waited, mut refusals, mut last) = (Duration::ZERO, 0, None);
         loop {
-            let (lease, reservation) = self.admit(ask, deadline).await.map_err(|error| still(last, error))?;
+            let (lease, reservation, is_governed) =
+                self.admit(ask, deadline).await.map_err(|error| still(last, error))?;
             waited += reservation.waited();
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
@@ -87,10 +91,10 @@ impl Exchange {
                 return Ok(Reserved { answer, reservation: Some(reservation), waited });
             }
             let refusal = answers::refusal(self, answer).await;
-            self.learn(reservation, &refusal);
             refusals += 1;
+            self.learn(reservation, &refusal, is_governed);
             body = match spare {
-                Some(spare) if refusals < MOST_REFUSALS => spare,
+                Some(spare) if is_governed && refusals < MOST_REFUSALS => spare,
                 _ => return Err(GatewayError::Refused(refusal, self.settlement.model.clone())),
             };
             last = Some((refusal, self.settlement.model.clone()));
@@ -98,19 +102,21 @@ impl Exchange {
     }
 
     /// Step 6: the account whose turn comes first, and what the request holds there.
-    async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation), GatewayError> {
+    async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation, bool), GatewayError> {
         let (model, now) = (&self.settlement.model, Instant::now());
         let (lease, (account, limits)) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
         let request = Request {
             account,
             model,
-            limits: &|| limits(model, self.target.route),
+            limits: &|| if account.is_governed { limits(model, self.target.route) } else { Limits::default() },
             caller: &self.tenant.quota,
             ask,
             patience: deadline.saturating_duration_since(now),
         };
         let admitted = self.snapshot.quota.quota.admit(request).await;
-        admitted.map(|reservation| (lease, reservation)).map_err(|error| GatewayError::Quota(error, model.clone()))
+        admitted
+            .map(|reservation| (lease, reservation, account.is_governed))
+            .map_err(|error| GatewayError::Quota(error, model.clone()))
     }
 
     fn soonest(&self, ask: &Ask, now: Instant) -> Option<(KeyLease, &(AccountQuota, LimitsOf))> {
@@ -131,11 +137,14 @@ impl Exchange {
         access.quota.left(&account.name, &self.settlement.model, &self.tenant.name, metric)
     }
 
-    fn learn(&self, reservation: Reservation, refusal: &Refusal) {
+    fn learn(&self, reservation: Reservation, refusal: &Refusal, is_governed: bool) {
         let metric = match refusal.cause {
             Cause::RateLimit(metric) => metric,
             _ => None,
         };
+        if !is_governed {
+            return reservation.settle(Spent::Exactly(Amounts::default()));
+        }
         self.settlement.upstream_error("rate_limit");
         reservation.refused(metric, refusal.retry_after);
     }

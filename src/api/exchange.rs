@@ -51,6 +51,7 @@ impl Exchange {
         let path = self.target.path.clone();
         let reserved = self.call_reserved(self.method.clone(), &path, body, ask).await?;
         self.settlement.reservation = reserved.reservation;
+        self.settlement.book = Some((self.snapshot.quota.book.clone(), reserved.answer.lease.account().name().clone()));
         self.settlement.waited += reserved.waited;
         self.note(&reserved.answer);
         Ok(reserved.answer)

@@ -10,6 +10,7 @@ use crate::quota::limits::{Limits, Source};
 use crate::quota::meter::MeterSettings;
 use crate::quota::metric::Metric;
 use crate::quota::rule::{Accounting, Charge, Rule};
+use crate::quota::tier::Tier;
 use crate::quota::{CallerQuota, QueueSettings};
 
 /// `[queue]`.
@@ -27,7 +28,9 @@ pub struct WaitSettings {
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountLimits {
     /// `tier`, as written; `None` is `auto`.
-    pub tier: Option<u8>,
+    pub tier: Option<Tier>,
+    /// Whether limits are kept at all; if not, the upstream refuses and the caller is told.
+    pub is_governed: bool,
     /// How the upstream counts, but for the caution that `[queue]` gives.
     pub meter: MeterSettings,
     /// The part of the account's quota that is ours.
@@ -45,7 +48,7 @@ impl Default for AccountLimits {
             margin: Duration::from_millis(250),
             caution: 0.0,
         };
-        Self { tier: None, meter, share: 1.0, models: BTreeMap::new() }
+        Self { tier: None, is_governed: true, meter, share: 1.0, models: BTreeMap::new() }
     }
 }
 
@@ -65,23 +68,25 @@ pub(super) fn wait(section: &Section<'_>) -> WaitSettings {
 }
 
 pub(super) fn account(section: &Section<'_>) -> AccountLimits {
-    const RULES: [(&str, (Rule, bool)); 4] = [
-        ("sliding", (Rule::Sliding, false)),
-        ("fixed", (Rule::Fixed, false)),
-        ("bucket", (Rule::Bucket, false)),
-        ("learn", (Rule::Sliding, true)),
+    /// The rule, whether it is to be learned, and whether limits are kept at all.
+    const RULES: [(&str, (Rule, bool, bool)); 5] = [
+        ("sliding", (Rule::Sliding, false, true)),
+        ("fixed", (Rule::Fixed, false, true)),
+        ("bucket", (Rule::Bucket, false, true)),
+        ("learn", (Rule::Sliding, true, true)),
+        ("off", (Rule::Sliding, false, false)),
     ];
-    let tiers: Vec<(String, Option<u8>)> = (0..6).map(|tier| (format!("L{tier}"), Some(tier))).collect();
-    let mut words: Vec<(&str, Option<u8>)> = tiers.iter().map(|(word, tier)| (word.as_str(), *tier)).collect();
-    words.push(("auto", None));
-    let (rule, learns) = section.word("rule", &RULES, RULES[0].1);
+    let mut tiers = vec![("auto", None)];
+    tiers.extend(Tier::ALL.map(|tier| (tier.label(), Some(tier))));
+    let (rule, learns, is_governed) = section.word("rule", &RULES, RULES[0].1);
     let charge = section.word("charge", &[("after", Charge::After), ("before", Charge::Before)], Charge::After);
     let mut models = BTreeMap::new();
     section.tables("limits", |model, section| {
         models.insert(model.to_owned(), limits(section));
     });
     AccountLimits {
-        tier: section.word("tier", &words, None),
+        tier: section.word("tier", &tiers, None),
+        is_governed,
         meter: MeterSettings {
             accounting: Accounting { rule, charge },
             learns,

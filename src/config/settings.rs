@@ -263,10 +263,11 @@ fn log_settings(section: &Section<'_>) -> LogSettings {
 
 fn accounts(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<PathBuf>) -> Vec<AccountSettings> {
     if let Some(upstream) = &overrides.upstream {
-        let mut written = root.sections("account", |section| {
-            (section.text("name"), section.read("api_key", |_| Ok(()))).0.is_some().then(|| quota::account(section))
+        let written = root.sections("account", |section| {
+            let _not_used_here = (section.text("name"), section.read("api_key", |_| Ok(())));
+            quota::account(section)
         });
-        let quota = written.drain(..).flatten().next().unwrap_or_default();
+        let quota = written.into_iter().next().unwrap_or_default();
         return vec![AccountSettings { name: "demo".to_owned(), api_key: upstream.api_key.clone().into(), quota }];
     }
     let mut names = Vec::new();

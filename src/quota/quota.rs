@@ -30,6 +30,8 @@ pub struct AccountQuota {
     pub name: Arc<str>,
     /// How the upstream counts for it.
     pub meter: MeterSettings,
+    /// Whether its limits are kept; if not, requests wait for their key's limits alone, and nothing is learned.
+    pub is_governed: bool,
 }
 
 /// What a key may do, as far as quota goes.

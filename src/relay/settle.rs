@@ -41,11 +41,16 @@ impl Outcome {
     }
 }
 
+/// Whoever keeps account of what requests cost.
+pub trait Book: Send + Sync {
+    /// A request of `model` through `account` has used this much.
+    fn note(&self, account: &str, model: &str, usage: &Usage);
+}
+
 /// Status of a request whose caller left before it had an answer (nginx's number for it).
 const CALLER_GONE: u16 = 499;
 
 /// What is to be settled, growing while the request goes its way.
-#[derive(Debug)]
 pub struct Settlement {
     metrics: Arc<Metrics>,
     in_flight: IntGauge,
@@ -73,6 +78,14 @@ pub struct Settlement {
     pub reservation: Option<Reservation>,
     /// How long it stood in line.
     pub waited: Duration,
+    /// Where its cost is noted, and for which account.
+    pub book: Option<(Arc<dyn Book>, Arc<str>)>,
+}
+
+impl fmt::Debug for Settlement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Settlement").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
 }
 
 impl Settlement {
@@ -96,6 +109,7 @@ impl Settlement {
             outcome: Outcome::CallerGone,
             reservation: None,
             waited: Duration::ZERO,
+            book: None,
         }
     }
 
@@ -187,6 +201,9 @@ impl Drop for Settlement {
         self.in_flight.dec();
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(self.spent());
+        }
+        if let Some((book, account)) = self.book.take() {
+            book.note(&account, &self.model, &self.usage);
         }
         self.observe();
         self.log();

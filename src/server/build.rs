@@ -6,12 +6,9 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::door::Door;
-use crate::api::{LimitsOf, QuotaAccess, Snapshot};
+use super::quota::Accounts;
+use crate::api::Snapshot;
 use crate::config::{AccountSettings, ServerSettings, Settings};
-use crate::quota::limits::Limits;
-use crate::quota::meter::MeterSettings;
-use crate::quota::risk::caution;
-use crate::quota::{AccountQuota, Quota};
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
 use crate::upstream::{Account, Upstream};
@@ -49,35 +46,15 @@ impl Built {
     }
 
     /// What requests look at.
-    pub(super) fn snapshot(&self, settings: &Settings, quota: &Arc<Quota>) -> Snapshot {
+    pub(super) fn snapshot(&self, settings: &Settings, accounts: &Arc<Accounts>) -> Snapshot {
         Snapshot {
-            quota: Arc::new(quota_access(settings, quota)),
+            quota: Arc::new(accounts.access(settings)),
             tenants: Tenants::new(settings.keys.iter().cloned()),
             aliases: Arc::new(settings.aliases.clone()),
             upstream: self.upstream.clone(),
             settings: settings.api.clone(),
         }
     }
-}
-
-/// The limits of `account` for a model.
-pub(super) fn limits(account: &AccountSettings, model: &str) -> Limits {
-    account.quota.models.get(model).copied().unwrap_or_default().share(account.quota.share)
-}
-
-/// How the upstream counts for `account`.
-pub(super) fn meter(settings: &Settings, account: &AccountSettings) -> MeterSettings {
-    MeterSettings { caution: caution(settings.queue.risk), ..account.quota.meter }
-}
-
-fn quota_access(settings: &Settings, quota: &Arc<Quota>) -> QuotaAccess {
-    let accounts = settings.accounts.iter().map(|account| {
-        let quota = AccountQuota { name: account.name.as_str().into(), meter: meter(settings, account) };
-        let account = account.clone();
-        let limits: LimitsOf = Box::new(move |model, _route| limits(&account, model));
-        (quota, limits)
-    });
-    QuotaAccess { quota: quota.clone(), accounts: accounts.collect(), max_wait: settings.queue.max_wait }
 }
 
 fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {

@@ -9,6 +9,7 @@ mod door;
 mod drain;
 mod guarded_io;
 mod head_scan;
+mod quota;
 mod reload;
 mod run;
 mod service;

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::build::{self, Built};
 use super::door::Door;
+use super::quota::Accounts;
 use super::tls::TlsSource;
 use crate::api::Gateway;
 use crate::config::{self, Environment, Overrides, Settings};
@@ -58,6 +59,7 @@ pub(super) struct Reloader {
     pub(super) door: Arc<ArcSwap<Door>>,
     pub(super) tls: Option<Arc<TlsSource>>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) accounts: Arc<Accounts>,
     pub(super) quota: Arc<Quota>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
@@ -89,8 +91,9 @@ impl Reloader {
         if let Some(fresh) = fresh {
             current.1 = fresh;
         }
-        self.gateway.replace(current.1.snapshot(&settings, &self.quota));
-        reconfigure(&self.quota, &settings);
+        self.accounts.configure(&settings);
+        self.gateway.replace(current.1.snapshot(&settings, &self.accounts));
+        self.accounts.reconfigure(&settings);
         self.door.store(Arc::new(build::door(&settings.server, self.listen)));
         current.0 = settings;
         Ok(())
@@ -129,19 +132,6 @@ impl Reloader {
             }
         }
     }
-}
-
-/// New limits for what is counted already.
-fn reconfigure(quota: &Quota, settings: &Settings) {
-    let limits = |name: &str, model: &str| {
-        let account = settings.accounts.iter().find(|account| account.name == name)?;
-        Some((build::meter(settings, account), build::limits(account, model)))
-    };
-    let caller = |name: &str| {
-        let key = settings.keys.iter().find(|(_, tenant)| &*tenant.name == name);
-        key.map(|(_, tenant)| tenant.quota.clone())
-    };
-    quota.reconfigure(settings.queue.bounds, limits, caller);
 }
 
 /// Seconds since the epoch.

@@ -1,5 +1,6 @@
 //! A gateway from bind to exit.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ use super::build::{self, Built};
 use super::door::Door;
 use super::drain::Drain;
 use super::guarded_io::IoLimits;
+use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
 use super::service::{AdminPlane, DataPlane};
 use super::tls::TlsSource;
@@ -71,8 +73,9 @@ impl Server {
         let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
         let tls = settings.server.tls.clone().map(TlsSource::new);
         let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(|_record| {}));
+        let accounts = Accounts::new(quota.clone(), &settings, &BTreeMap::new());
         let gateway =
-            Arc::new(Gateway::new(built.snapshot(&settings, &quota), metrics.clone(), settings.server.body_memory));
+            Arc::new(Gateway::new(built.snapshot(&settings, &accounts), metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
             source: source.pinned(&settings),
@@ -81,6 +84,7 @@ impl Server {
             door: door.clone(),
             tls: tls.map(Arc::new),
             metrics: metrics.clone(),
+            accounts,
             quota,
             current: Mutex::new((settings.clone(), built)),
         };

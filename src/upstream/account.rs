@@ -16,7 +16,7 @@ const REST_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 /// One SiliconFlow account. Its limits are per account, never per key (siliconflow-api.md, fact 8).
 #[derive(Debug)]
 pub struct Account {
-    name: String,
+    name: Arc<str>,
     key: SecretString,
     authorization: HeaderValue,
     made: Instant,
@@ -29,11 +29,11 @@ impl Account {
     pub fn new(name: String, key: SecretString) -> Option<Self> {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret())).ok()?;
         authorization.set_sensitive(true);
-        Some(Self { name, key, authorization, made: Instant::now(), resting_until: AtomicU64::new(0) })
+        Some(Self { name: name.into(), key, authorization, made: Instant::now(), resting_until: AtomicU64::new(0) })
     }
 
     /// Name in logs and metrics.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Arc<str> {
         &self.name
     }
 

@@ -22,7 +22,7 @@ fn refusals() -> Vec<&'static str> {
 
 /// What a caller learns: status, type, code, param, headers about retries, message.
 async fn row(fault: &str, is_streamed: bool) -> String {
-    let rig = Rig::mocked("[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n").await;
+    let rig = Rig::mocked("[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n[[account]]\ntier = \"L0\"\n").await;
     let mut body = chat(&format!("fault/{fault}"), "x");
     body["stream"] = json!(is_streamed);
     let got = Got::of(rig.post("/v1/chat/completions", body.to_string())).await;
@@ -62,7 +62,11 @@ async fn each_refusal_becomes_one_honest_error() {
 async fn refused(head: &str, body: &[u8]) -> Got {
     let head = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n", body.len());
     let script = Script::always(vec![Act::Say([head.as_bytes(), body].concat())]).await;
-    let rig = Rig::before(&script.base_url(), "[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n").await;
+    let rig = Rig::before(
+        &script.base_url(),
+        "[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n[[account]]\ntier = \"L0\"\n",
+    )
+    .await;
     Got::of(rig.post("/v1/chat/completions", chat(MODEL, "x").to_string())).await
 }
 
@@ -125,7 +129,11 @@ async fn a_refusal_without_an_end_is_still_told() {
 #[tokio::test]
 async fn messages_have_errors_in_their_own_shape() {
     let script = Script::always(vec![json_answer(503, b"{}")]).await;
-    let rig = Rig::before(&script.base_url(), "[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n").await;
+    let rig = Rig::before(
+        &script.base_url(),
+        "[upstream]\nretries = 0\n[queue]\nmax_wait = \"0s\"\n[[account]]\ntier = \"L0\"\n",
+    )
+    .await;
     let got = Got::of(rig.post("/v1/messages", chat(MODEL, "x").to_string())).await;
     let object = got.json();
     assert_eq!(

@@ -40,6 +40,7 @@ ACCOUNT = """
 [[account]]
 name = "account-{number}"
 api_key = {{ env = "UPSTREAM_KEY_{number}" }}
+rule = "off"
 """
 # Several accounts, because a key that the upstream refused rests for some seconds.
 ACCOUNTS = range(4)

@@ -1,0 +1,182 @@
+//! Quota and the rest of the gateway: limits from catalogue and configuration, the accounts' tiers, what was spent.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tracing::info;
+
+use crate::api::{LimitsOf, QuotaAccess, Route};
+use crate::catalog::Catalogue;
+use crate::catalog::model::Kind;
+use crate::catalog::price::Consumed;
+use crate::config::{AccountSettings, Settings};
+use crate::quota::limits::Limits;
+use crate::quota::meter::MeterSettings;
+use crate::quota::risk::caution;
+use crate::quota::spend::{MonthSpend, Spend, Standing};
+use crate::quota::{AccountQuota, CallerQuota, Quota};
+use crate::relay::settle::Book;
+use crate::relay::usage::Usage;
+
+/// What is known of one account's spending, and the tier in force.
+#[derive(Debug, Clone)]
+struct Account {
+    settings: AccountSettings,
+    spend: MonthSpend,
+    standing: Standing,
+}
+
+/// The accounts that quota is kept for; see the module.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    quota: Arc<Quota>,
+    known: Mutex<BTreeMap<String, Account>>,
+}
+
+impl Accounts {
+    /// The accounts of `settings`; `spent` is what an earlier life knew.
+    pub(super) fn new(quota: Arc<Quota>, settings: &Settings, spent: &BTreeMap<String, MonthSpend>) -> Arc<Self> {
+        let accounts = Arc::new(Self { quota, known: Mutex::default() });
+        for (name, spend) in spent {
+            for settings in settings.accounts.iter().filter(|settings| settings.name == *name) {
+                accounts.known().insert(name.clone(), account(settings.clone(), *spend));
+            }
+        }
+        accounts.configure(settings);
+        accounts
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Account>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other settings from now on. What was spent and counted stays.
+    pub(super) fn configure(&self, settings: &Settings) {
+        let mut known = self.known();
+        let old = std::mem::take(&mut *known);
+        for settings in &settings.accounts {
+            let spend = old.get(&settings.name).map_or_else(|| MonthSpend::new(SystemTime::now()), |old| old.spend);
+            known.insert(settings.name.clone(), account(settings.clone(), spend));
+        }
+    }
+
+    /// What requests look at.
+    pub(super) fn access(self: &Arc<Self>, settings: &Settings) -> QuotaAccess {
+        let accounts = settings.accounts.iter().map(|account| {
+            let quota = AccountQuota {
+                name: account.name.as_str().into(),
+                meter: meter(settings, account),
+                is_governed: account.quota.is_governed,
+            };
+            let (accounts, name) = (self.clone(), account.name.clone());
+            let limits: LimitsOf = Box::new(move |model, route| accounts.limits(&name, model, kind(route)));
+            (quota, limits)
+        });
+        QuotaAccess {
+            quota: self.quota.clone(),
+            accounts: accounts.collect(),
+            max_wait: settings.queue.max_wait,
+            book: self.clone(),
+        }
+    }
+
+    /// The limits of `model` at the account `name`: as configured, else by the catalogue and the account's tier.
+    pub(super) fn limits(&self, name: &str, model: &str, kind: Kind) -> Limits {
+        let known = self.known();
+        let Some(account) = known.get(name).filter(|account| account.settings.quota.is_governed) else {
+            return Limits::default();
+        };
+        let quota = &account.settings.quota;
+        let written = quota.models.get(model).copied().unwrap_or_default();
+        written.or(Catalogue::builtin().limits(model, kind, account.standing.tier)).share(quota.share)
+    }
+
+    /// The tier in force for the account `name`, and why.
+    pub(super) fn standing(&self, name: &str) -> Option<Standing> {
+        self.known().get(name).map(|account| account.standing.clone())
+    }
+
+    /// What was spent, by account.
+    pub(super) fn spent(&self) -> BTreeMap<String, MonthSpend> {
+        self.known().iter().map(|(name, account)| (name.clone(), account.spend)).collect()
+    }
+
+    /// Puts the limits of `settings` in force for what is counted already.
+    pub(super) fn reconfigure(&self, settings: &Settings) {
+        let limits = |name: &str, model: &str| {
+            let account = settings.accounts.iter().find(|account| account.name == name)?;
+            // Of a model that neither knows, only its endpoint told the class: its limits stay.
+            let kind = Catalogue::builtin().get(model).map(|model| model.kind);
+            let is_written = account.quota.models.contains_key(model);
+            let kind = kind.or(is_written.then_some(Kind::Chat))?;
+            Some((meter(settings, account), self.limits(name, model, kind)))
+        };
+        let caller = |name: &str| -> Option<CallerQuota> {
+            let key = settings.keys.iter().find(|(_, tenant)| &*tenant.name == name);
+            key.map(|(_, tenant)| tenant.quota.clone())
+        };
+        self.quota.reconfigure(settings.queue.bounds, limits, caller);
+    }
+
+    /// The month may have turned: tiers that follow. Whether one changed.
+    pub(super) fn review(&self) -> bool {
+        let mut changed = false;
+        for (name, account) in self.known().iter_mut() {
+            let standing = standing(&account.settings, &account.spend);
+            if standing.tier != account.standing.tier {
+                info!(account = name, tier = %standing.tier, reason = standing.reason, "the account's tier changed");
+                changed = true;
+            }
+            account.standing = standing;
+        }
+        changed
+    }
+}
+
+impl Book for Accounts {
+    fn note(&self, account: &str, model: &str, usage: &Usage) {
+        let Some(model) = Catalogue::builtin().get(model).filter(|model| model.price.is_some()) else { return };
+        let consumed = Consumed {
+            input_tokens: usage.tokens.input,
+            cached_tokens: usage.tokens.cached,
+            output_tokens: usage.tokens.output,
+            images: usage.images,
+            ..Consumed::default()
+        };
+        let now = SystemTime::now();
+        if let (Some(cost), Some(account)) = (model.cost(&consumed, now), self.known().get_mut(account)) {
+            account.spend.add(now, cost);
+        }
+    }
+}
+
+fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
+    let standing = standing(&settings, &spend);
+    Account { settings, spend, standing }
+}
+
+/// The tier: as written, else from what was spent.
+fn standing(settings: &AccountSettings, spend: &MonthSpend) -> Standing {
+    match settings.quota.tier {
+        Some(tier) => Standing { tier, reason: "set in the configuration".to_owned() },
+        None => spend.tier(SystemTime::now(), Catalogue::builtin().thresholds()),
+    }
+}
+
+/// How the upstream counts for `account`.
+pub(super) fn meter(settings: &Settings, account: &AccountSettings) -> MeterSettings {
+    MeterSettings { caution: caution(settings.queue.risk), ..account.quota.meter }
+}
+
+/// What a model is that only its endpoint tells about.
+fn kind(route: Route) -> Kind {
+    match route {
+        Route::Embeddings => Kind::Embedding,
+        Route::Rerank => Kind::Rerank,
+        Route::Images => Kind::Image,
+        Route::Speech => Kind::Tts,
+        Route::Transcriptions => Kind::Asr,
+        _ => Kind::Chat,
+    }
+}
