@@ -21,6 +21,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// Whether new requests are welcome.
     pub is_ready: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Every limit, as JSON.
+    pub limits: Arc<dyn Fn() -> String + Send + Sync>,
     /// Brings gauges that nobody updates as they change up to date.
     pub refresh: Arc<dyn Fn() + Send + Sync>,
 }
@@ -34,10 +36,11 @@ impl std::fmt::Debug for AdminState {
 /// The routes of the admin plane.
 pub fn router(state: AdminState) -> Router {
     Router::new()
-        .route("/", get(async || "flowgate admin plane: /metrics /healthz /readyz\n"))
+        .route("/", get(async || "flowgate admin plane: /metrics /limits /healthz /readyz\n"))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/limits", get(limits))
         // A mistake here costs one answer, not the connection of a monitor.
         .layer(CatchPanicLayer::new())
         .with_state(state)
@@ -50,6 +53,11 @@ async fn ready(State(state): State<AdminState>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response()
     }
+}
+
+/// Every limit of every model that was used lately, and of every key.
+async fn limits(State(state): State<AdminState>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], (state.limits)()).into_response()
 }
 
 async fn metrics(State(state): State<AdminState>) -> Response {

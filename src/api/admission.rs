@@ -78,8 +78,13 @@ impl Exchange {
         let (mut waited, mut refusals, mut last) = (Duration::ZERO, 0, None);
         loop {
             let (lease, reservation, is_governed) =
-                self.admit(ask, deadline).await.map_err(|error| still(last, error))?;
+                self.admit(ask, deadline).await.map_err(|error| still(&mut last, error))?;
+            if last.take().is_some() {
+                // The last refusal is counted when a caller learns of it; this one no caller will.
+                self.settlement.upstream_error("rate_limit");
+            }
             waited += reservation.waited();
+            self.settlement.admitted(reservation.waited(), reservation.waited_for());
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
             reservation.sent();
@@ -142,18 +147,19 @@ impl Exchange {
             Cause::RateLimit(metric) => metric,
             _ => None,
         };
-        if !is_governed {
-            return reservation.settle(Spent::Exactly(Amounts::default()));
+        if is_governed {
+            let is_predicted = reservation.refused(metric, refusal.retry_after);
+            self.settlement.limited(metric, is_predicted);
+        } else {
+            reservation.settle(Spent::Exactly(Amounts::default()));
         }
-        self.settlement.upstream_error("rate_limit");
-        reservation.refused(metric, refusal.retry_after);
     }
 }
 
 /// A request that the upstream refused cannot wait any longer: the refusal is what its caller should read, with the time
 /// that is known now.
-fn still(last: Option<(Refusal, String)>, error: GatewayError) -> GatewayError {
-    match (last, error) {
+fn still(last: &mut Option<(Refusal, String)>, error: GatewayError) -> GatewayError {
+    match (last.take(), error) {
         (Some((refusal, model)), GatewayError::Quota(AdmitError { refused: Refused::Later { wait, .. }, .. }, _)) => {
             GatewayError::Refused(Refusal { retry_after: Some(wait), ..refusal }, model)
         }

@@ -13,6 +13,7 @@ mod estimate;
 mod exchange;
 pub mod head;
 mod headers;
+mod limits;
 mod models;
 mod ratelimit;
 mod request_id;
@@ -22,5 +23,6 @@ mod serve;
 mod upload;
 
 pub use admission::{LimitsOf, QuotaAccess};
+pub use limits::json as limits_json;
 pub use route::Route;
 pub use serve::{ApiSettings, Gateway, Snapshot};

@@ -36,6 +36,8 @@ pub enum Route {
     Models,
     /// `GET /models/{id}`
     Model,
+    /// `GET /flowgate/limits`
+    Limits,
     /// Any other path below `/v1`
     Other,
 }
@@ -108,6 +110,7 @@ impl Route {
             Self::Batches => "/batches",
             Self::Models => "/models",
             Self::Model => "/models/{id}",
+            Self::Limits => "/flowgate/limits",
             Self::Other => "other",
         }
     }
@@ -118,7 +121,7 @@ impl Route {
             Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
             Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
-            Self::Models | Self::Model => BodyKind::Nothing,
+            Self::Models | Self::Model | Self::Limits => BodyKind::Nothing,
             Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
         }
     }
@@ -177,6 +180,7 @@ impl Route {
             "files" => Self::Files,
             "batches" => Self::Batches,
             "models" => Self::Models,
+            "flowgate/limits" => Self::Limits,
             _ if path.starts_with("files/") => Self::Files,
             _ if path.starts_with("batches/") => Self::Batches,
             _ if path.starts_with("models/") => Self::Model,

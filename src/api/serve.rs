@@ -20,7 +20,7 @@ use super::head::RequestHead;
 use super::headers;
 use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
-use super::{embeddings, estimate, models, ratelimit, request_id};
+use super::{embeddings, estimate, limits, models, ratelimit, request_id};
 use crate::catalog::alias::Aliases;
 use crate::relay::body::RelayBody;
 use crate::relay::settle::{Outcome, Settlement};
@@ -204,6 +204,7 @@ impl Gateway {
                 None => self.json(exchange, body).await,
             },
             BodyKind::Streamed => exchange.upload(body, None).await,
+            BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
             BodyKind::Nothing => models::answer(exchange).await,
         }
     }

@@ -23,6 +23,8 @@ pub(super) struct Grant {
     pub(super) levels: [u64; 7],
     /// How long it stood in line.
     pub(super) waited: Duration,
+    /// What for, if it had to.
+    pub(super) blocked: Option<Metric>,
     is_sent: AtomicBool,
     is_open: bool,
 }
@@ -37,7 +39,18 @@ impl Grant {
         levels: [u64; 7],
         waited: Duration,
     ) -> Self {
-        Self { lane, id, taken, flow, cost, levels, waited, is_sent: AtomicBool::new(false), is_open: true }
+        Self {
+            lane,
+            id,
+            taken,
+            flow,
+            cost,
+            levels,
+            waited,
+            blocked: None,
+            is_sent: AtomicBool::new(false),
+            is_open: true,
+        }
     }
 
     pub(super) fn lane(&self) -> &Arc<Lane> {
@@ -62,9 +75,9 @@ impl Grant {
     }
 
     /// The upstream refused it.
-    pub(super) fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) {
+    pub(super) fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         self.is_open = false;
-        self.lane.refused(&self, metric, retry_after);
+        self.lane.refused(&self, metric, retry_after)
     }
 
     /// Settled by whoever holds the lane.

@@ -63,6 +63,8 @@ struct Waiter {
     ask: Ask,
     flow: Flow,
     since: Moment,
+    /// What it waits for, as far as that is known.
+    blocked: Option<Metric>,
     /// What shorter requests have taken while this one was first.
     passed: f64,
     grant: oneshot::Sender<Grant>,
@@ -181,7 +183,7 @@ impl Lane {
         }
         state.check_wait(now, ask, flow, blocked, patience)?;
         let (grant, receiver) = oneshot::channel();
-        let waiter = Waiter { ask: *ask, flow: flow.clone(), since: now.at, passed: 0.0, grant };
+        let waiter = Waiter { ask: *ask, flow: flow.clone(), since: now.at, blocked, passed: 0.0, grant };
         let place = state.queue.push(flow, cost(ask), waiter);
         self.serve(&mut state, now);
         Ok(Entered::InLine(place, receiver))
@@ -219,7 +221,8 @@ impl Lane {
         let kept = state.promises.due(now.at).0;
         let taken = state.take(now, &ask, kept)?;
         if let Some(waiter) = state.queue.serve(place) {
-            let grant = self.grant(state, &ask, &waiter.flow, taken, waiter.since);
+            let mut grant = self.grant(state, &ask, &waiter.flow, taken, waiter.since);
+            grant.blocked = waiter.blocked;
             if let Err(mut refused) = waiter.grant.send(grant) {
                 // The caller left in this very moment.
                 refused.disarm();
@@ -317,16 +320,23 @@ impl Lane {
     }
 
     /// The upstream refused a request because of `metric` (or did not say why): it has cost nothing but itself.
-    pub(super) fn refused(self: &Arc<Self>, grant: &Grant, metric: Option<Metric>, retry_after: Option<Duration>) {
+    /// Whether by our own reckoning nothing was left by now.
+    pub(super) fn refused(
+        self: &Arc<Self>,
+        grant: &Grant,
+        metric: Option<Metric>,
+        retry_after: Option<Duration>,
+    ) -> bool {
         let now = self.hub.now();
         let spent = Spent::Exactly(Amounts::default());
-        let (learned, accounting) = self.with(|state| {
+        let (learned, accounting, is_predicted) = self.with(|state| {
+            let is_predicted = metric.is_some_and(|metric| state.is_full(metric, now));
             let is_explained = metric.is_some_and(|metric| state.judge(now, grant.id, metric));
             state.settle(now, grant.id, spent);
             state.queue.settle(&grant.flow, -grant.cost);
             let learned = state.learn(now, grant, metric, is_explained);
             state.rest(now, metric, retry_after);
-            (learned, state.meter.settings().accounting)
+            (learned, state.meter.settings().accounting, is_predicted)
         });
         self.record(Event::Settled { id: grant.id, at: now, spent });
         self.record_lessons(&learned);
@@ -334,6 +344,7 @@ impl Lane {
             self.record(Event::Counts { accounting });
         }
         self.dispatch(now);
+        is_predicted
     }
 
     fn record_lessons(&self, learned: &[Metric]) {
@@ -386,6 +397,10 @@ impl State {
         }
         self.set_limits();
         metric.into_iter().collect()
+    }
+
+    fn is_full(&self, metric: Metric, now: Now) -> bool {
+        self.meter.limits().get(metric).is_some_and(|limit| self.meter.used(metric, now) >= limit.value)
     }
 
     /// Rests for as long as the upstream said.

@@ -265,7 +265,7 @@ const OWN_LIMITS: MeterSettings = MeterSettings {
 };
 
 /// What the names of keys' lanes begin with; accounts' names have no colon.
-const CALLER: &str = "key:";
+pub(super) const CALLER: &str = "key:";
 
 fn lane_name(account: &str, model: &str) -> String {
     format!("{account}/{model}")

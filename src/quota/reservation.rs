@@ -20,6 +20,11 @@ impl Reservation {
         Self { own, model, waited }
     }
 
+    /// What the request waited for, if it had to.
+    pub fn waited_for(&self) -> Option<Metric> {
+        self.grants().find_map(|grant| grant.blocked)
+    }
+
     /// How long the request stood in line.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -44,10 +49,11 @@ impl Reservation {
         self.own.into_iter().chain([self.model]).for_each(|grant| grant.settle(spent));
     }
 
-    /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
-    pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) {
+    /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that. Whether by our own
+    /// reckoning nothing was left either.
+    pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         self.own.into_iter().for_each(|grant| grant.settle(Spent::Nothing));
-        self.model.refused(metric, retry_after);
+        self.model.refused(metric, retry_after)
     }
 
     /// What is left of `metric`: of the key's own limit or of the model's, whichever is less.

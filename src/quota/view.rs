@@ -2,45 +2,65 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::lane::State;
-use super::limits::Limit;
+use super::limits::{Limit, Source};
 use super::metric::Metric;
 use super::moment::{Moment, Now};
+use super::quota::CALLER;
 use super::record::{Event, Record};
 use super::rule::Accounting;
 use super::window::Window;
 
 /// One metric of one lane.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MetricView {
     /// Which.
+    #[serde(serialize_with = "key")]
     pub metric: Metric,
     /// Its limit.
-    pub limit: Limit,
+    pub limit: u64,
+    /// Where that comes from.
+    #[serde(serialize_with = "source")]
+    pub source: Source,
     /// What counts now.
     pub used: u64,
     /// What requests under way may add.
     pub reserved: u64,
-    /// When everything that counts now will be forgotten, and when one more fits.
-    pub free_at: Moment,
-    /// When the limit is whole again.
-    pub reset_at: Moment,
+    /// What is left.
+    pub remaining: u64,
+    /// When one more fits (seconds from now).
+    #[serde(rename = "free_in_seconds", serialize_with = "seconds")]
+    pub free_in: Duration,
+    /// When the limit is whole again (seconds from now).
+    #[serde(rename = "reset_in_seconds", serialize_with = "seconds")]
+    pub reset_in: Duration,
     /// How often the upstream refused because of it.
     pub refusals: u64,
 }
 
-impl MetricView {
-    /// What is left.
-    pub fn remaining(&self) -> u64 {
-        self.limit.value.saturating_sub(self.used.saturating_add(self.reserved))
-    }
+fn key<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(metric.key())
+}
+
+fn source<S: Serializer>(source: &Source, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(source.label())
+}
+
+fn seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((span.as_secs_f64() * 1000.0).ceil() / 1000.0)
 }
 
 /// One lane.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LaneView {
     /// `account/model`, or `key:name`.
     pub name: String,
+    /// The account, for a lane to a model.
+    pub account: Option<String>,
+    /// The model, for a lane to one.
+    pub model: Option<String>,
     /// How it is counted.
     pub accounting: Accounting,
     /// Requests under way.
@@ -48,9 +68,7 @@ pub struct LaneView {
     /// Requests in line.
     pub waiting: usize,
     /// Every limit it has.
-    pub metrics: Vec<MetricView>,
-    /// When this was seen.
-    pub seen: Moment,
+    pub limits: Vec<MetricView>,
 }
 
 /// What is left of one limit.
@@ -87,22 +105,33 @@ impl State {
     }
 
     pub(super) fn view(&self, name: &str, now: Now) -> LaneView {
-        let metrics = self.meter.limits().iter().map(|(metric, limit)| MetricView {
-            metric,
-            limit,
-            used: self.meter.used(metric, now),
-            reserved: self.meter.reserved(metric),
-            free_at: self.meter.free_at(metric, now),
-            reset_at: self.meter.reset_at(metric, now),
-            refusals: self.beliefs.refusals(metric),
-        });
+        let (account, model) = match name.split_once('/').filter(|_| !name.starts_with(CALLER)) {
+            Some((account, model)) => (Some(account.to_owned()), Some(model.to_owned())),
+            None => (None, None),
+        };
         LaneView {
             name: name.to_owned(),
+            account,
+            model,
             accounting: self.meter.settings().accounting,
             in_flight: self.meter.in_flight(),
             waiting: self.waiting(),
-            metrics: metrics.collect(),
-            seen: now.at,
+            limits: self.meter.limits().iter().map(|(metric, limit)| self.view_metric(metric, limit, now)).collect(),
+        }
+    }
+
+    fn view_metric(&self, metric: Metric, limit: Limit, now: Now) -> MetricView {
+        let (used, reserved) = (self.meter.used(metric, now), self.meter.reserved(metric));
+        MetricView {
+            metric,
+            limit: limit.value,
+            source: limit.source,
+            used,
+            reserved,
+            remaining: limit.value.saturating_sub(used.saturating_add(reserved)),
+            free_in: self.meter.free_at(metric, now).since(now.at),
+            reset_in: self.meter.reset_at(metric, now).since(now.at),
+            refusals: self.beliefs.refusals(metric),
         }
     }
 

@@ -14,7 +14,7 @@ use tracing::info;
 use super::usage::{Certainty, Usage};
 use crate::quota::Reservation;
 use crate::quota::ask::Spent;
-use crate::quota::metric::Amounts;
+use crate::quota::metric::{Amounts, Metric};
 use crate::telemetry::metrics::{Metrics, Observation};
 
 /// How a request ended.
@@ -126,6 +126,16 @@ impl Settlement {
     /// The first byte of a streamed answer is on its way to the caller.
     pub fn first_byte(&mut self) {
         self.first_byte.get_or_insert_with(Instant::now);
+    }
+
+    /// A request was let in after `waited`, for `metric` if it had to wait.
+    pub fn admitted(&self, waited: Duration, metric: Option<Metric>) {
+        self.metrics.quota.admitted(waited, metric.map(Metric::key));
+    }
+
+    /// The upstream refused a request for `metric`.
+    pub fn limited(&self, metric: Option<Metric>, is_predicted: bool) {
+        self.metrics.quota.refused(metric.map_or("unknown", Metric::key), is_predicted);
     }
 
     /// The upstream failed; `cause` as in `telemetry::metrics::UPSTREAM_CAUSES`.

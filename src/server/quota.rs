@@ -15,9 +15,12 @@ use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
+use crate::quota::view::LaneView;
 use crate::quota::{AccountQuota, CallerQuota, Quota};
 use crate::relay::settle::Book;
 use crate::relay::usage::Usage;
+use crate::telemetry::metrics::quota::LimitGauges;
+use crate::telemetry::metrics::{Metrics, OTHER};
 
 /// What is known of one account's spending, and the tier in force.
 #[derive(Debug, Clone)]
@@ -92,11 +95,6 @@ impl Accounts {
         written.or(Catalogue::builtin().limits(model, kind, account.standing.tier)).share(quota.share)
     }
 
-    /// The tier in force for the account `name`, and why.
-    pub(super) fn standing(&self, name: &str) -> Option<Standing> {
-        self.known().get(name).map(|account| account.standing.clone())
-    }
-
     /// What was spent, by account.
     pub(super) fn spent(&self) -> BTreeMap<String, MonthSpend> {
         self.known().iter().map(|(name, account)| (name.clone(), account.spend)).collect()
@@ -117,6 +115,34 @@ impl Accounts {
             key.map(|(_, tenant)| tenant.quota.clone())
         };
         self.quota.reconfigure(settings.queue.bounds, limits, caller);
+    }
+
+    /// Brings the gauges up to date.
+    pub(super) fn show(&self, metrics: &Metrics) {
+        metrics.quota.begin();
+        for (name, account) in self.known().iter() {
+            metrics.quota.tier(name, account.standing.tier.index());
+        }
+        for view in self.quota.view() {
+            let (Some(account), Some(model)) = (&view.account, &view.model) else { continue };
+            let model = metrics.model_label(model);
+            if model != OTHER {
+                show_lane(metrics, &view, account, model);
+            }
+        }
+    }
+
+    /// Every limit there is, with the tier of each account, as JSON.
+    pub(super) fn json(&self) -> String {
+        let accounts: BTreeMap<String, serde_json::Value> = self
+            .known()
+            .iter()
+            .map(|(name, account)| {
+                let Standing { tier, reason } = &account.standing;
+                (name.clone(), serde_json::json!({"tier": tier.label(), "reason": reason}))
+            })
+            .collect();
+        serde_json::json!({"object": "list", "accounts": accounts, "data": self.quota.view()}).to_string()
     }
 
     /// The month may have turned: tiers that follow. Whether one changed.
@@ -154,6 +180,21 @@ impl Book for Accounts {
 fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
     let standing = standing(&settings, &spend);
     Account { settings, spend, standing }
+}
+
+fn show_lane(metrics: &Metrics, view: &LaneView, account: &str, model: &str) {
+    metrics.quota.waiting(account, model, view.waiting);
+    for limit in &view.limits {
+        metrics.quota.limit(&LimitGauges {
+            account,
+            model,
+            metric: limit.metric.key(),
+            source: limit.source.label(),
+            limit: limit.limit,
+            used: limit.used,
+            reserved: limit.reserved,
+        });
+    }
 }
 
 /// The tier: as written, else from what was spent.

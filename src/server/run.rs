@@ -103,7 +103,7 @@ impl Server {
             limits,
             max_connections: ADMIN_CONNECTIONS,
             open: None,
-            plane: admin_plane(&settings, gateway, drain.clone()),
+            plane: admin_plane(&settings, gateway, reloader.accounts.clone(), drain.clone()),
         };
         Ok(Self {
             data: Acceptor {
@@ -190,13 +190,21 @@ fn limits(settings: &Settings) -> IoLimits {
     IoLimits { header: server.header_timeout, idle: server.idle_timeout, write: server.write_timeout }
 }
 
-fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, drain: Drain) -> AdminPlane {
+fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, accounts: Arc<Accounts>, drain: Drain) -> AdminPlane {
     let metrics = gateway.metrics().clone();
     let refresh = {
-        let metrics = metrics.clone();
-        move || metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()))
+        let (metrics, accounts) = (metrics.clone(), accounts.clone());
+        move || {
+            metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()));
+            accounts.show(&metrics);
+        }
     };
-    let state = AdminState { metrics, is_ready: Arc::new(move || !drain.has_begun()), refresh: Arc::new(refresh) };
+    let state = AdminState {
+        metrics,
+        is_ready: Arc::new(move || !drain.has_begun()),
+        limits: Arc::new(move || accounts.json()),
+        refresh: Arc::new(refresh),
+    };
     let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
     AdminPlane { router: admin::router(state), door: Arc::new(ArcSwap::from_pointee(door)) }
 }

@@ -26,6 +26,10 @@ const FIRST_TOKEN_BUCKETS: &[f64] =
 /// OpenTelemetry GenAI, `gen_ai.server.time_per_output_token` (clients.md B2).
 const PER_TOKEN_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 
+pub mod quota;
+
+use quota::QuotaMetrics;
+
 /// The metrics of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
@@ -53,6 +57,8 @@ pub struct Metrics {
     pub breaker_open: IntGauge,
     /// Panics that cost one request.
     pub panics: IntCounter,
+    /// The quota's.
+    pub quota: QuotaMetrics,
 }
 
 /// What is known of one request when it is over; see [`Metrics::observe`].
@@ -161,6 +167,7 @@ impl Metrics {
                 "1 while the upstream is not called because it kept failing.",
             )?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
+            quota: QuotaMetrics::new(&new)?,
         })
     }
 
@@ -176,6 +183,7 @@ impl Metrics {
 
     /// Known series start at 0, so that `rate()` sees the first event.
     fn initialise(&self) {
+        self.quota.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }
@@ -216,6 +224,11 @@ impl Metrics {
             let rest = seen.duration.saturating_sub(first).as_secs_f64();
             self.per_token.with_label_values(&[model]).observe(rest / (output - 1) as f64);
         }
+    }
+
+    /// The label of a model that may or may not have one.
+    pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
+        if self.admits(model, false) { model } else { OTHER }
     }
 
     /// Whether `model` may be a label value.
