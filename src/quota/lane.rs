@@ -497,6 +497,14 @@ impl State {
         self.queue.len()
     }
 
+    /// Settles what was taken too long ago; how many there were.
+    pub(super) fn sweep(&mut self, now: Now, longest: Duration) -> u64 {
+        let is_lost = |taken: &Taken| now.at.since(taken.at.at) > longest;
+        let lost: Vec<u64> = self.open.iter().filter(|(_, taken)| is_lost(taken)).map(|(id, _)| *id).collect();
+        lost.iter().for_each(|id| self.settle(now, *id, Spent::Unknown));
+        lost.len() as u64
+    }
+
     pub(super) fn settle(&mut self, now: Now, id: u64, spent: Spent) {
         if let Some(taken) = self.open.remove(&id) {
             self.meter.settle(now, &taken, spent);

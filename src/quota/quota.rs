@@ -221,17 +221,23 @@ impl Quota {
         lanes.values().flat_map(|lane| lane.with(|state| state.export(&lane.name, now))).collect()
     }
 
-    /// Takes up what an earlier life has recorded. `lane` says how a lane of that name counts and what its limits are;
-    /// lanes that are no longer wanted are left out. To be called before the first request.
+    /// Takes up what an earlier life has recorded. `limits` says how the lane of an account and a model counts and what its
+    /// limits are, `caller` those of a key; lanes of which neither knows are left out. To be called before the first
+    /// request.
     pub fn restore(
         &self,
         records: impl IntoIterator<Item = Record>,
-        settings: impl Fn(&str) -> Option<(MeterSettings, Limits)>,
+        limits: impl Fn(&str, &str) -> Option<(MeterSettings, Limits)>,
+        caller: impl Fn(&str) -> Option<CallerQuota>,
     ) {
         let now = self.hub.now();
         let mut last_id = 0;
         for record in records {
-            let Some((meter, limits)) = settings(&record.lane) else { continue };
+            let settings = match record.lane.strip_prefix(CALLER) {
+                Some(name) => caller(name).map(|caller| (OWN_LIMITS, caller.limits)),
+                None => record.lane.split_once('/').and_then(|(account, model)| limits(account, model)),
+            };
+            let Some((meter, limits)) = settings else { continue };
             if let Event::Took { id, .. } | Event::Open { id, .. } = record.event {
                 last_id = last_id.max(id);
             }
@@ -240,6 +246,14 @@ impl Quota {
         }
         self.hub.continue_after(last_id);
         self.settle_interrupted();
+    }
+
+    /// Settles requests that have been under way for longer than any can be; how many there were. Always 0: it would be a
+    /// mistake of ours.
+    pub fn sweep(&self, longest: Duration) -> u64 {
+        let now = self.hub.now();
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().map(|lane| lane.with(|state| state.sweep(now, longest))).sum()
     }
 
     /// Requests that were under way when the last life ended: nobody knows what they cost.

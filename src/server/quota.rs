@@ -13,6 +13,7 @@ use crate::catalog::price::Consumed;
 use crate::config::{AccountSettings, Settings};
 use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
+use crate::quota::record::Record;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
 use crate::quota::view::LaneView;
@@ -102,6 +103,7 @@ impl Accounts {
 
     /// Puts the limits of `settings` in force for what is counted already.
     pub(super) fn reconfigure(&self, settings: &Settings) {
+        let caller = |name: &str| caller(settings, name);
         let limits = |name: &str, model: &str| {
             let account = settings.accounts.iter().find(|account| account.name == name)?;
             // Of a model that neither knows, only its endpoint told the class: its limits stay.
@@ -110,11 +112,16 @@ impl Accounts {
             let kind = kind.or(is_written.then_some(Kind::Chat))?;
             Some((meter(settings, account), self.limits(name, model, kind)))
         };
-        let caller = |name: &str| -> Option<CallerQuota> {
-            let key = settings.keys.iter().find(|(_, tenant)| &*tenant.name == name);
-            key.map(|(_, tenant)| tenant.quota.clone())
-        };
         self.quota.reconfigure(settings.queue.bounds, limits, caller);
+    }
+
+    /// Takes up what an earlier life has recorded.
+    pub(super) fn restore(&self, settings: &Settings, records: Vec<Record>) {
+        let limits = |name: &str, model: &str| {
+            let account = settings.accounts.iter().find(|account| account.name == name)?;
+            Some((meter(settings, account), self.limits(name, model, Kind::Chat)))
+        };
+        self.quota.restore(records, limits, |name| caller(settings, name));
     }
 
     /// Brings the gauges up to date.
@@ -180,6 +187,12 @@ impl Book for Accounts {
 fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
     let standing = standing(&settings, &spend);
     Account { settings, spend, standing }
+}
+
+/// The limits of the key `name`, if it is in the configuration.
+fn caller(settings: &Settings, name: &str) -> Option<CallerQuota> {
+    let key = settings.keys.iter().find(|(_, tenant)| &*tenant.name == name);
+    key.map(|(_, tenant)| tenant.quota.clone())
 }
 
 fn show_lane(metrics: &Metrics, view: &LaneView, account: &str, model: &str) {
