@@ -9,6 +9,7 @@ pub mod mock;
 pub mod quota;
 pub mod relay;
 pub mod server;
+pub mod state;
 pub mod telemetry;
 pub mod tenant;
 pub mod upstream;

@@ -7,3 +7,4 @@ mod data_path;
 mod house;
 mod mock;
 mod quota;
+mod state;

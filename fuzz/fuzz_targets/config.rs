@@ -11,7 +11,8 @@ use libfuzzer_sys::fuzz_target;
 const SECRET: &str = "sk-zqxjkvwp";
 
 fuzz_target!(|text: &str| {
-    let variables = ["SILICONFLOW_API_KEY", "KEY"].map(|name| (name.to_owned(), SECRET.to_owned()));
+    let variables = [("SILICONFLOW_API_KEY", SECRET), ("KEY", SECRET), ("HOME", "/nonexistent")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let environment = Environment::new(HashMap::from(variables), Path::new("")).expect("no file is read");
     if let Err(error) = config::parse(text, None, &Overrides::default(), &environment) {
         let message = error.to_string();

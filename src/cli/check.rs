@@ -50,6 +50,7 @@ fn summary(settings: &Settings) -> Value {
         "listen": settings.server.listen.to_string(),
         "admin_listen": settings.admin_listen.to_string(),
         "tls": settings.server.tls.is_some(),
+        "state_dir": settings.state.dir.display().to_string(),
         "upstream": settings.transport.base_url.to_string(),
         "accounts": settings.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
         "keys": settings.keys.iter().map(|(_, tenant)| tenant.name.as_ref()).collect::<Vec<_>>(),

@@ -64,6 +64,35 @@ impl Environment {
         Some(folder.join("flowgate"))
     }
 
+    /// `$XDG_DATA_HOME/flowgate`, or `~/.local/share/flowgate`; `None` where neither variable is of use.
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        // Relative ones are to be ignored (XDG Base Directory Specification 0.8).
+        let xdg = self.get("XDG_DATA_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let folder = xdg.or_else(|| Some(self.home()?.join(".local/share")))?;
+        Some(folder.join("flowgate"))
+    }
+
+    /// `path` with the user's home in place of a `~` at its beginning.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do.
+    pub fn expanded(&self, path: &str) -> Result<PathBuf, String> {
+        let Some(rest) = path.strip_prefix('~') else {
+            return if path.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(path)) };
+        };
+        let rest = match rest.strip_prefix('/') {
+            Some(rest) => rest,
+            None if rest.is_empty() => rest,
+            None => return Err(format!("`{path}`: only one's own home can be written as ~; write the path in full")),
+        };
+        let home = self.home().ok_or("the variable HOME, which ~ stands for, is not set; write the path in full")?;
+        Ok(home.join(rest))
+    }
+
+    fn home(&self) -> Option<&Path> {
+        self.get("HOME").filter(|home| !home.is_empty()).map(Path::new)
+    }
+
     /// Lines that are no `NAME=value` are skipped: the file may be another program's. Their content is
     /// never shown.
     fn complete_from(&mut self, file: &Path) -> Result<(), String> {
@@ -80,5 +109,38 @@ impl Environment {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Environment { variables: variables.collect(), ..Environment::default() }
+    }
+
+    #[test]
+    fn state_goes_to_the_data_folder() {
+        let folder = |variables: &[(&str, &str)]| environment(variables).data_folder();
+        let (home, xdg) = (("HOME", "/h"), ("XDG_DATA_HOME", "/data"));
+        assert_eq!(folder(&[home]), Some("/h/.local/share/flowgate".into()));
+        assert_eq!(folder(&[home, xdg]), Some("/data/flowgate".into()));
+        assert_eq!(folder(&[xdg]), Some("/data/flowgate".into()));
+        for useless in ["", "data"] {
+            assert_eq!(folder(&[home, ("XDG_DATA_HOME", useless)]), Some("/h/.local/share/flowgate".into()));
+        }
+        assert_eq!((folder(&[]), folder(&[("HOME", "")])), (None, None));
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_folder() {
+        let path = |text| environment(&[("HOME", "/h")]).expanded(text);
+        assert_eq!(path("~/x/y"), Ok("/h/x/y".into()));
+        assert_eq!(path("~"), Ok("/h/".into()));
+        assert_eq!((path("/x"), path("x/~")), (Ok("/x".into()), Ok("x/~".into())));
+        assert!(path("~ann/x").is_err() && path("").is_err());
+        assert!(environment(&[]).expanded("~/x").is_err_and(|error| error.contains("HOME")));
     }
 }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use quota::{AccountLimits, WaitSettings};
-pub use settings::{AccountSettings, ServerSettings, Settings};
+pub use settings::{AccountSettings, ServerSettings, Settings, StateSettings};
 
 use fault::Faults;
 use reader::Section;

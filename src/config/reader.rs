@@ -193,6 +193,20 @@ impl<'a> Section<'a> {
         read.unwrap_or(default)
     }
 
+    /// Yes or no.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> bool {
+        let read = self.read(key, |value| value.as_bool().ok_or_else(|| wrong("true or false, without quotes", value)));
+        read.unwrap_or(default)
+    }
+
+    /// A folder: `~` is the user's home, and other paths count from the folder of the file.
+    pub(super) fn path_to_folder(&self, key: &'static str) -> Option<PathBuf> {
+        self.read(key, |value| {
+            let text = value.as_str().ok_or_else(|| wrong("a string in quotes", value))?;
+            Ok(self.context.base.join(self.context.environment.expanded(text)?))
+        })
+    }
+
     /// A path, counted from the folder of the file.
     pub(super) fn path_to_file(&self, key: &'static str) -> Option<PathBuf> {
         self.text(key).map(|path| self.context.base.join(path))

@@ -188,7 +188,9 @@ mod tests {
     fn a_backlog_does_not_delay_others() {
         let mut queue = FairQueue::default();
         let (greedy, polite) = (flow("g", 1.0, 0), flow("p", 1.0, 0));
-        (0..4).for_each(|_| drop(queue.push(&greedy, 10.0, "g")));
+        for _ in 0..4 {
+            queue.push(&greedy, 10.0, "g");
+        }
         queue.push(&polite, 10.0, "p");
         queue.push(&polite, 10.0, "p");
         assert_eq!(order(&mut queue), "gpgpgg");
@@ -197,8 +199,12 @@ mod tests {
     #[test]
     fn weights_and_priorities_count() {
         let mut queue = FairQueue::default();
-        (0..4).for_each(|_| drop(queue.push(&flow("a", 1.0, 0), 3.0, "a")));
-        (0..4).for_each(|_| drop(queue.push(&flow("b", 3.0, 0), 3.0, "b")));
+        for _ in 0..4 {
+            queue.push(&flow("a", 1.0, 0), 3.0, "a");
+        }
+        for _ in 0..4 {
+            queue.push(&flow("b", 3.0, 0), 3.0, "b");
+        }
         queue.push(&flow("c", 1.0, 1), 100.0, "c");
         assert_eq!(order(&mut queue), "cabbbabaa");
     }
@@ -209,13 +215,23 @@ mod tests {
         let (a, b) = (flow("a", 1.0, 0), flow("b", 1.0, 0));
         (0..10).for_each(|_| queue.passed(&a, 10.0));
         let gone: Vec<Place> = (0..5).map(|_| queue.push(&a, 10.0, "a")).collect();
-        gone.into_iter().for_each(|place| drop(queue.leave(place)));
-        (0..3).for_each(|_| drop(queue.push(&a, 10.0, "a")));
-        (0..3).for_each(|_| drop(queue.push(&b, 10.0, "b")));
+        for place in gone {
+            queue.leave(place);
+        }
+        for _ in 0..3 {
+            queue.push(&a, 10.0, "a");
+        }
+        for _ in 0..3 {
+            queue.push(&b, 10.0, "b");
+        }
         assert_eq!(order(&mut queue), "bababa");
         queue.settle(&a, 50.0);
-        (0..2).for_each(|_| drop(queue.push(&a, 10.0, "a")));
-        (0..2).for_each(|_| drop(queue.push(&b, 10.0, "b")));
+        for _ in 0..2 {
+            queue.push(&a, 10.0, "a");
+        }
+        for _ in 0..2 {
+            queue.push(&b, 10.0, "b");
+        }
         assert_eq!(order(&mut queue), "bbaa");
     }
 }

@@ -251,7 +251,7 @@ mod tests {
     fn a_refusal_out_of_nothing_is_somebody_elses_use() {
         let mut beliefs = base(50_000, Source::Documented);
         let at = |seconds: u64| Now::both(Moment::of_seconds(1_000_000 + seconds));
-        let mut rest =
+        let rest =
             |second: u64| beliefs.refused(Metric::Tpm, 3, at(second).at, at(second)).since(at(second).at).as_secs();
         assert_eq!([0, 10, 20, 30, 40, 50, 60].map(rest), [5, 10, 20, 40, 80, 100, 100]);
         // Sent before the last refusal was known: nothing new.

@@ -110,6 +110,11 @@ impl Reloader {
         Ok(())
     }
 
+    /// The settings in force.
+    pub(super) fn settings(&self) -> Settings {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
     /// The files whose change means a reload.
     fn files(&self) -> BTreeSet<PathBuf> {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

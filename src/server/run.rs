@@ -1,6 +1,5 @@
 //! A gateway from bind to exit.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -20,6 +19,7 @@ use super::guarded_io::IoLimits;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
 use super::service::{AdminPlane, DataPlane};
+use super::state::{self, Keeper, Loaded};
 use super::tls::TlsSource;
 use crate::admin::{self, AdminState};
 use crate::api::Gateway;
@@ -37,6 +37,9 @@ const BACKLOG: u32 = 1024;
 /// who takes nothing.
 const SEND_BUFFER: usize = 128 * 1024;
 
+/// How much longer than all its limits of time a request could at most live (ours).
+const KEEPER_MARGIN: Duration = Duration::from_secs(600);
+
 /// Why a gateway could not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -53,6 +56,7 @@ pub struct Server {
     data: Acceptor<DataPlane>,
     admin: Acceptor<AdminPlane>,
     reloader: Arc<Reloader>,
+    keeper: Arc<Keeper>,
     drain: Drain,
     drain_timeout: Duration,
 }
@@ -72,8 +76,23 @@ impl Server {
         let metrics = Arc::new(Metrics::new().map_err(|error| StartError::Settings(error.to_string()))?);
         let built = Built::new(&settings, &metrics).map_err(StartError::Settings)?;
         let tls = settings.server.tls.clone().map(TlsSource::new);
-        let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(|_record| {}));
-        let accounts = Accounts::new(quota.clone(), &settings, &BTreeMap::new());
+        // The demo leaves nothing behind.
+        let is_kept = source.overrides.upstream.is_none();
+        let mut loaded = if is_kept { Some(Loaded::open(&settings)?) } else { None };
+        let journal = loaded.as_ref().map(|loaded| loaded.journal.clone());
+        let recorder = state::recorder(journal.clone(), metrics.clone());
+        let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(recorder));
+        let spent = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.snapshot.spent)).unwrap_or_default();
+        let accounts = Accounts::new(quota.clone(), &settings, &spent);
+        accounts.restore(&settings, loaded.as_mut().map(Loaded::records).unwrap_or_default());
+        let keeper = Keeper {
+            journal,
+            quota: quota.clone(),
+            accounts: accounts.clone(),
+            metrics: metrics.clone(),
+            estimates: Box::new(|| serde_json::Value::Null),
+            longest: settings.api.total_timeout + settings.queue.max_wait + KEEPER_MARGIN,
+        };
         let gateway =
             Arc::new(Gateway::new(built.snapshot(&settings, &accounts), metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
@@ -115,6 +134,7 @@ impl Server {
                 connections: admin,
             },
             reloader: Arc::new(reloader),
+            keeper: Arc::new(keeper),
             drain,
             drain_timeout: settings.server.drain_timeout,
         })
@@ -147,20 +167,22 @@ impl Server {
         let admin_connections = TaskTracker::new();
         servants.spawn(self.admin.run(admin_drain.clone(), admin_connections.clone()));
         // Those who wait for their turn are served to the end as well.
-        let keeper = CancellationToken::new();
+        let is_over = CancellationToken::new();
         let quota = self.reloader.quota.clone();
-        servants.spawn(keeper.clone().run_until_cancelled_owned(async move { quota.keep_time().await }));
+        servants.spawn(is_over.clone().run_until_cancelled_owned(async move { quota.keep_time().await }));
         tokio::select! {
             () = stop => {}
             () = self.reloader.watch() => {}
+            () = self.keeper.clone().run(|| self.reloader.settings()) => {}
         }
         drain.begin();
         let cut = finish(&connections, &drain, self.drain_timeout, hurry).await;
-        keeper.cancel();
+        is_over.cancel();
         admin_drain.cut();
         admin_connections.close();
         servants.close();
         tokio::join!(admin_connections.wait(), servants.wait());
+        self.keeper.save();
         cut
     }
 }

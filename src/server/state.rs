@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use super::quota::Accounts;
 use super::run::StartError;
@@ -66,7 +66,9 @@ impl Loaded {
 
 /// What cannot be read is from a version that wrote something else: it is left out, and said.
 fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    serde_json::from_slice(bytes).map_err(|error| warn!(%error, "a part of the state cannot be read and is left out")).ok()
+    serde_json::from_slice(bytes)
+        .map_err(|error| warn!(%error, "a part of the state cannot be read and is left out"))
+        .ok()
 }
 
 /// Writes each event down. Without a journal nothing is kept.
@@ -100,7 +102,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Does its work once a minute, for as long as it is polled.
-    pub(super) async fn run(&self, settings: impl Fn() -> Settings) {
+    pub(super) async fn run(self: Arc<Self>, settings: impl Fn() -> Settings) {
         loop {
             tokio::time::sleep(PERIOD).await;
             let leaks = self.quota.sweep(self.longest);
@@ -111,7 +113,8 @@ impl Keeper {
             if self.accounts.review() {
                 self.accounts.reconfigure(&settings());
             }
-            self.save();
+            let keeper = self.clone();
+            let _panicked_and_was_told = tokio::task::spawn_blocking(move || keeper.save()).await;
         }
     }
 
@@ -121,9 +124,9 @@ impl Keeper {
         if journal.backlog().records == 0 {
             return;
         }
-        // Events go on meanwhile; those that the snapshot has seen already do nothing when they are read again.
-        let saved = journal.begin_compaction().and_then(|compaction| compaction.finish(&self.snapshot()));
-        if let Err(error) = saved {
+        // Events that the snapshot has seen, and that are written after it, do nothing when they are read again: those of
+        // one request are written in their order, each before the next one happens.
+        if let Err(error) = journal.compact_with(|| self.snapshot()) {
             error!(%error, "the state could not be saved; the journal goes on");
         }
     }
@@ -132,11 +135,5 @@ impl Keeper {
         let snapshot =
             Snapshot { records: self.quota.snapshot(), spent: self.accounts.spent(), estimates: (self.estimates)() };
         serde_json::to_vec(&snapshot).unwrap_or_default()
-    }
-
-    /// The last words.
-    pub(super) fn close(&self) {
-        self.save();
-        info!("the state is saved");
     }
 }

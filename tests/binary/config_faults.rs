@@ -165,6 +165,14 @@ async fn a_host_that_no_request_names_is_refused() {
 }
 
 #[tokio::test]
+async fn a_state_folder_that_cannot_be_has_a_line() {
+    let faults = [(2, "write the path in full"), (3, "true or false")];
+    refused("[state]\ndir = \"~ann/state\"\nfsync = \"yes\"\n", &faults).await;
+    refused("[state]\ndir = \"\"\n", &[(2, "must not be empty")]).await;
+    refused("[state]\ndir = true\n", &[(2, "a string in quotes")]).await;
+}
+
+#[tokio::test]
 async fn files_that_cannot_be_read_are_named() {
     let home = Home::new();
     std::fs::write(home.path("flowgate.toml"), b"[server]\n# \xff\n").unwrap();

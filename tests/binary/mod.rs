@@ -17,5 +17,6 @@ mod reload;
 mod reload_files;
 mod repository_config;
 mod search_path;
+mod state_settings;
 mod tls;
 mod tls_client;

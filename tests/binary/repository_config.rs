@@ -14,7 +14,8 @@ fn example() -> String {
 
 /// What a file means, in full.
 fn meaning(text: &str) -> String {
-    let variables = HashMap::from([("SILICONFLOW_API_KEY".to_owned(), "sk-mock".to_owned())]);
+    let variables = [("SILICONFLOW_API_KEY", "sk-mock"), ("HOME", "/nonexistent")];
+    let variables: HashMap<_, _> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let environment = Environment::new(variables, Path::new("no-dotenv")).unwrap();
     match config::parse(text, None, &Overrides::default(), &environment) {
         Ok(settings) => format!("{settings:#?}"),

@@ -27,8 +27,8 @@ impl Process {
             || Stdio::from(std::fs::File::options().create(true).append(true).open(folder.path().join("log")).unwrap());
         let arguments = ["serve", "--demo", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowgate"));
-        let child =
-            command.args(arguments).current_dir(folder.path()).env_clear().stdout(file()).stderr(file()).spawn();
+        command.args(arguments).current_dir(folder.path()).env_clear().env("HOME", folder.path());
+        let child = command.stdout(file()).stderr(file()).spawn();
         let mut process = Self { child: child.unwrap(), folder, base_url: String::new() };
         soon("the gateway is ready", async || process.log().contains("/v1 ")).await;
         let log = process.log();

@@ -114,9 +114,23 @@ fn text_files_are_tidy() {
 #[test]
 fn the_example_has_every_setting() {
     let example = text("config/flowgate.toml");
-    let code = text("src/config/settings.rs");
-    let readers =
-        ["text", "texts", "parsed", "duration", "bytes", "number", "word", "path_to_file", "secret", "pairs", "read"];
+    let code: String =
+        files_of_kind("src/config/settings", "rs").iter().map(|file| text(file.to_str().unwrap())).collect();
+    let readers = [
+        "text",
+        "texts",
+        "parsed",
+        "duration",
+        "bytes",
+        "number",
+        "word",
+        "flag",
+        "path_to_file",
+        "path_to_folder",
+        "secret",
+        "pairs",
+        "read",
+    ];
     let mut count = 0;
     for reader in readers {
         for (at, call) in without_tests(&code).match_indices(&format!(".{reader}(\"")) {

@@ -118,7 +118,7 @@ impl Rig {
 /// The keys that configurations refer to.
 fn environment() -> Environment {
     let names = [("KEY_ANN", "sk-ann-canary-1"), ("KEY_BOB", "sk-bob-canary-2"), ("KEY_OLD", "sk-old-canary-3")];
-    let names = names.into_iter().chain([("UPSTREAM", UPSTREAM_KEY)]);
+    let names = names.into_iter().chain([("UPSTREAM", UPSTREAM_KEY), ("HOME", "/nonexistent")]);
     let variables: HashMap<String, String> = names.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Environment::new(variables, Path::new("/nonexistent/.env")).unwrap()
 }

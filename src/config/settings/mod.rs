@@ -1,0 +1,86 @@
+//! The sections of the file, each read into the settings of the room it is for: one file for each section.
+
+mod accounts;
+mod keys;
+mod log;
+mod models;
+mod server;
+mod state;
+mod upstream;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::Overrides;
+use super::quota::{self, WaitSettings};
+use super::reader::Section;
+use crate::api::ApiSettings;
+use crate::catalog::alias::Aliases;
+use crate::telemetry::log::LogSettings;
+use crate::tenant::{KeyHash, Tenant};
+use crate::upstream::TransportSettings;
+
+pub use accounts::AccountSettings;
+pub use server::ServerSettings;
+pub use state::StateSettings;
+
+/// Everything that the file says, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file it came from.
+    pub file: Option<PathBuf>,
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[admin] listen`
+    pub admin_listen: SocketAddr,
+    /// `[state]`
+    pub state: StateSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[upstream]`, as far as connections go.
+    pub transport: TransportSettings,
+    /// Limits on requests and answers, from `[server]` and `[upstream]`.
+    pub api: ApiSettings,
+    /// `[[account]]`
+    pub accounts: Vec<AccountSettings>,
+    /// `[queue]`
+    pub queue: WaitSettings,
+    /// `[models.alias]`
+    pub aliases: Aliases,
+    /// `[[key]]`
+    pub keys: Vec<(KeyHash, Tenant)>,
+    /// Files besides the configuration whose change means a reload: secrets and certificates.
+    pub watched: Vec<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the whole file.
+    pub(super) fn read(root: &Section<'_>, overrides: &Overrides, file: Option<PathBuf>) -> Self {
+        let mut watched = Vec::new();
+        let keys = keys::read(root, &mut watched);
+        let (server, body, most_upload_bytes, passes_unknown_paths) =
+            root.section("server", |section| server::read(section, overrides, keys.is_empty(), &mut watched));
+        let admin_listen = root.section("admin", |section| server::listen(section, overrides.admin_listen, 4001));
+        let (transport, api) = root.section("upstream", |section| {
+            let transport = upstream::transport(section, overrides, &mut watched);
+            let api = ApiSettings { body, most_upload_bytes, passes_unknown_paths, ..upstream::limits(section, body) };
+            (transport, api)
+        });
+        let settings = Self {
+            server,
+            admin_listen,
+            state: root.section("state", state::read),
+            log: root.section("log", log::read),
+            transport,
+            api,
+            accounts: accounts::read(root, overrides, &mut watched),
+            queue: root.section("queue", quota::wait),
+            aliases: root.section("models", models::aliases),
+            keys,
+            watched,
+            file,
+        };
+        root.report_unknown();
+        settings
+    }
+}

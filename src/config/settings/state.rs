@@ -1,0 +1,34 @@
+//! `[state]`: where what must outlive the process is kept, and how safely.
+
+use std::path::PathBuf;
+
+use crate::config::reader::Section;
+use crate::state::Durability;
+
+/// `[state]`
+#[derive(Debug, Clone)]
+pub struct StateSettings {
+    /// The folder. It need not be there yet.
+    pub dir: PathBuf,
+    /// What is safe there against what.
+    pub durability: Durability,
+}
+
+pub(super) fn read(section: &Section<'_>) -> StateSettings {
+    let is_written = section.read("dir", |_| Ok(())).is_some();
+    let dir = if is_written { section.path_to_folder("dir") } else { default_folder(section) };
+    let durability = if section.flag("fsync", false) { Durability::Power } else { Durability::Process };
+    // Without a folder there is a fault, and nobody sees these settings.
+    StateSettings { dir: dir.unwrap_or_default(), durability }
+}
+
+fn default_folder(section: &Section<'_>) -> Option<PathBuf> {
+    let folder = section.environment().data_folder();
+    if folder.is_none() {
+        section.fault(
+            "dir",
+            "there is no folder to keep state in: set the variable HOME or XDG_DATA_HOME, or name one as `dir` below [state]",
+        );
+    }
+    folder
+}

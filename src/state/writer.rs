@@ -1,0 +1,154 @@
+//! The journal that is written to: whole records or nothing, whatever the disk does.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::StateError;
+use super::files::Files;
+use super::format::{self, FRAME_BYTES, Header, Kind};
+
+/// What an appended record is safe against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The end of the process, kill -9 included: the system has the bytes. Costs microseconds.
+    #[default]
+    Process,
+    /// A power cut as well: the disk has them. Costs what the disk takes, often milliseconds.
+    Power,
+}
+
+/// How much is in the journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// Records.
+    pub records: u64,
+    /// Bytes that they take on the disk.
+    pub bytes: u64,
+}
+
+impl Backlog {
+    pub(super) fn count(&mut self, record: &[u8]) {
+        self.records += 1;
+        self.bytes += (FRAME_BYTES + record.len()) as u64;
+    }
+}
+
+/// Memory for records on their way that is kept for the next ones (bytes, ours).
+const KEPT_BUFFER: usize = 64 << 10;
+
+/// The file of the newest generation.
+#[derive(Debug)]
+pub(super) struct Writer {
+    file: File,
+    path: PathBuf,
+    generation: u64,
+    /// Length of the header and all whole records (bytes).
+    whole: u64,
+    /// Whether something else may follow them, which must be cut off before anything is written.
+    has_rest: bool,
+    buffer: Vec<u8>,
+    durability: Durability,
+    /// Everything in the journals that were read and written so far.
+    pub(super) total: Backlog,
+    /// The part of it that is in the snapshot by now.
+    pub(super) covered: Backlog,
+}
+
+impl Writer {
+    /// Goes on in the file of `generation`, which ends after `whole` bytes and holds the last of `total` records.
+    pub(super) fn resume(
+        files: &Files,
+        (generation, whole): (u64, u64),
+        total: Backlog,
+        durability: Durability,
+    ) -> Result<Self, StateError> {
+        let path = files.journal(generation);
+        let file = files.append_to(&path)?;
+        Ok(Self::new(file, path, (generation, whole), total, durability))
+    }
+
+    /// Begins the file of `generation`, after one of `preceding` bytes.
+    pub(super) fn begin(
+        files: &Files,
+        generation: u64,
+        preceding: u64,
+        durability: Durability,
+    ) -> Result<Self, StateError> {
+        let path = files.journal(generation);
+        let header = Header { generation, preceding }.encode(Kind::Journal);
+        let is_synced = durability == Durability::Power;
+        let file = files.create(&path, &header, is_synced)?;
+        if is_synced {
+            files.sync_folder()?;
+        }
+        Ok(Self::new(file, path, (generation, header.len() as u64), Backlog::default(), durability))
+    }
+
+    fn new(file: File, path: PathBuf, (generation, whole): (u64, u64), total: Backlog, durability: Durability) -> Self {
+        let (buffer, covered) = (Vec::new(), Backlog::default());
+        Self { file, path, generation, whole, has_rest: false, buffer, durability, total, covered }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Turns to a file of the next generation. If that fails, the present one stays in use.
+    pub(super) fn turn(&mut self, files: &Files) -> Result<(), StateError> {
+        // A file that is followed by another one must end with a whole record.
+        self.cut_rest()?;
+        let next = Self::begin(files, self.generation + 1, self.whole, self.durability)?;
+        *self = Self { total: self.total, covered: self.covered, ..next };
+        Ok(())
+    }
+
+    /// Appends `records`, all or none of them.
+    pub(super) fn append(&mut self, records: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), StateError> {
+        let total = self.frame(records)?;
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.cut_rest()?;
+        self.has_rest = true;
+        if let Err(error) = self.write() {
+            // If this fails as well, the next append tries again before it writes.
+            let _cut_later = self.cut_rest();
+            return Err(error);
+        }
+        self.has_rest = false;
+        self.whole += self.buffer.len() as u64;
+        self.total = total;
+        Ok(())
+    }
+
+    /// Puts `records` into the buffer as they will stand in the file. The total with them.
+    fn frame(&mut self, records: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Backlog, StateError> {
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER);
+        let mut total = self.total;
+        for record in records {
+            let record = record.as_ref();
+            format::put(&mut self.buffer, self.generation, record).ok_or(StateError::TooLong(record.len()))?;
+            total.count(record);
+        }
+        Ok(total)
+    }
+
+    /// One write(2), unless the disk takes only a part.
+    fn write(&mut self) -> Result<(), StateError> {
+        self.file.write_all(&self.buffer).map_err(StateError::of("write", &self.path))?;
+        match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Power => self.file.sync_data().map_err(StateError::of("sync", &self.path)),
+        }
+    }
+
+    fn cut_rest(&mut self) -> Result<(), StateError> {
+        if self.has_rest {
+            self.file.set_len(self.whole).map_err(StateError::of("shorten", &self.path))?;
+            self.has_rest = false;
+        }
+        Ok(())
+    }
+}
