@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod console;
 mod doctor;
+mod limits;
 mod mock;
 mod serve;
 mod signals;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Check key, account, clock, network and ports
     Doctor(doctor::DoctorArguments),
+    /// Show every limit, what is used of it, and where its number comes from
+    Limits(limits::LimitsArguments),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArguments),
 }
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments, &console),
         Command::Serve(arguments) => on_runtime(serve::run(arguments, &console)),
         Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
+        Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),
         Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),
     };
     match result {

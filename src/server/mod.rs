@@ -16,5 +16,6 @@ mod service;
 mod state;
 mod tls;
 
+pub use quota::limits_of;
 pub use reload::Source;
 pub use run::{Server, StartError};

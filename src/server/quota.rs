@@ -13,6 +13,7 @@ use crate::catalog::price::Consumed;
 use crate::config::{AccountSettings, Settings};
 use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
+use crate::quota::moment::Clock;
 use crate::quota::record::Record;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
@@ -141,15 +142,16 @@ impl Accounts {
 
     /// Every limit there is, with the tier of each account, as JSON.
     pub(super) fn json(&self) -> String {
-        let accounts: BTreeMap<String, serde_json::Value> = self
-            .known()
-            .iter()
-            .map(|(name, account)| {
-                let Standing { tier, reason } = &account.standing;
-                (name.clone(), serde_json::json!({"tier": tier.label(), "reason": reason}))
-            })
-            .collect();
-        serde_json::json!({"object": "list", "accounts": accounts, "data": self.quota.view()}).to_string()
+        serde_json::json!({"object": "list", "accounts": self.standings(), "data": self.quota.view()}).to_string()
+    }
+
+    /// The tier of each account, and why.
+    fn standings(&self) -> serde_json::Value {
+        let standing = |(name, account): (&String, &Account)| {
+            let Standing { tier, reason } = &account.standing;
+            (name.clone(), serde_json::json!({"tier": tier.label(), "reason": reason}))
+        };
+        serde_json::Value::Object(self.known().iter().map(standing).collect())
     }
 
     /// The month may have turned: tiers that follow. Whether one changed.
@@ -187,6 +189,29 @@ impl Book for Accounts {
 fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
     let standing = standing(&settings, &spend);
     Account { settings, spend, standing }
+}
+
+/// The limits of every model of the catalogue and of the configuration, without what is used of them, as JSON in the form
+/// of the admin plane's `/limits`.
+pub fn limits_of(settings: &Settings) -> serde_json::Value {
+    let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(|_| {}));
+    let accounts = Accounts::new(quota, settings, &BTreeMap::new());
+    let mut data = Vec::new();
+    for account in &settings.accounts {
+        let listed = Catalogue::builtin().models().iter().filter(|model| model.status.is_served());
+        let mut names: BTreeMap<&str, bool> = listed.map(|model| (model.id.as_str(), false)).collect();
+        names.extend(account.quota.models.keys().map(|name| (name.as_str(), true)));
+        for (model, is_written) in names {
+            let kind = Catalogue::builtin().get(model).map_or(Kind::Chat, |model| model.kind);
+            let limits = accounts.limits(&account.name, model, kind);
+            let limits: Vec<_> = limits.iter().map(|(metric, limit)| {
+                serde_json::json!({"metric": metric.key(), "limit": limit.value, "source": limit.source.label()})
+            }).collect();
+            let name = format!("{}/{model}", account.name);
+            data.push(serde_json::json!({"name": name, "account": account.name, "model": model, "is_written": is_written, "limits": limits}));
+        }
+    }
+    serde_json::json!({"object": "list", "accounts": accounts.standings(), "data": data})
 }
 
 /// The limits of the key `name`, if it is in the configuration.

@@ -9,6 +9,7 @@ mod doctor;
 mod drain;
 mod first_start;
 mod gateway;
+mod kill;
 mod listeners;
 mod logs;
 mod program;

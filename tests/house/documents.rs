@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flowgate::telemetry::metrics::quota::LimitGauges;
 use flowgate::telemetry::metrics::{Metrics, Observation, UPSTREAM_CAUSES};
 
 use super::source::{files_of_kind, strings, text, without_tests};
@@ -40,6 +41,11 @@ fn page() -> String {
     metrics.in_flight("/chat/completions").inc();
     metrics.refused("no_key");
     metrics.client_retry();
+    metrics.quota.tier("main", 0);
+    metrics.quota.waiting("main", "m", 0);
+    let gauges =
+        LimitGauges { account: "main", model: "m", metric: "rpm", source: "seen", limit: 1, used: 0, reserved: 0 };
+    metrics.quota.limit(&gauges);
     String::from_utf8(metrics.render().unwrap()).unwrap()
 }
 
@@ -91,7 +97,7 @@ fn buckets_are_the_documented_ones() {
         let bounds = page.lines().filter(|line| line.starts_with(&format!("{name}_bucket{{")));
         let bounds: Vec<&str> = bounds
             .filter_map(|line| line.split("le=\"").nth(1)?.split('"').next())
-            .filter(|bound| *bound != "+Inf")
+            .take_while(|bound| *bound != "+Inf")
             .collect();
         assert_eq!(documented, bounds, "{name}");
     }
