@@ -104,6 +104,7 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     console.say(&format!("flowgate {} is ready", env!("CARGO_PKG_VERSION")));
     console.say(&format!("  base URL   {base}/v1   (Anthropic tools: {base})"));
     console.say(&format!("  upstream   {upstream}"));
+    console.say(&format!("  tier       {}; flowgate limits shows every limit", server.tiers().join(", ")));
     console.say(&format!("  keys       {keys}"));
     console.say(&format!("  config     {file}"));
     console.say(&format!("  metrics    http://{}/metrics", address(server.admin_address())));

@@ -145,6 +145,15 @@ impl Accounts {
         serde_json::json!({"object": "list", "accounts": self.standings(), "data": self.quota.view()}).to_string()
     }
 
+    /// The tier of each account, and why, for people.
+    pub(super) fn tiers(&self) -> Vec<String> {
+        let tier = |(name, account): (&String, &Account)| match account.settings.quota.is_governed {
+            true => format!("{name} {} ({})", account.standing.tier, account.standing.reason),
+            false => format!("{name}: limits are not kept (rule = \"off\")"),
+        };
+        self.known().iter().map(tier).collect()
+    }
+
     /// The tier of each account, and why.
     fn standings(&self) -> serde_json::Value {
         let standing = |(name, account): (&String, &Account)| {

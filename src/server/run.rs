@@ -150,6 +150,11 @@ impl Server {
         self.admin.listener.local_addr().ok()
     }
 
+    /// The tier of each account, and why: `main L0 (nothing spent this month or last)`.
+    pub fn tiers(&self) -> Vec<String> {
+        self.reloader.accounts.tiers()
+    }
+
     /// Reads the configuration again, as SIGHUP does.
     pub fn reload_handle(&self) -> impl Fn() + Send + Sync + use<> {
         let reloader = self.reloader.clone();
