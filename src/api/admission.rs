@@ -12,6 +12,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::route::Route;
 use crate::quota::ask::{Ask, Spent};
+use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
 use crate::quota::metric::{Amounts, Metric};
 use crate::quota::view::Left;
@@ -37,6 +38,8 @@ pub struct QuotaAccess {
     pub max_wait: Duration,
     /// Where costs are noted.
     pub book: Arc<dyn Book>,
+    /// What is learned about sizes.
+    pub estimator: Arc<Estimator>,
 }
 
 impl fmt::Debug for QuotaAccess {

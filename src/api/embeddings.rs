@@ -120,7 +120,7 @@ fn parts(body: &Bytes) -> Option<Vec<Bytes>> {
 async fn part(exchange: &Exchange, number: usize, body: Bytes) -> Result<Part, GatewayError> {
     let first = number * MAX_EMBEDDING_BATCH;
     let suspect = RequestHead::parse(&body).ok().and_then(|head| suspect(Route::Embeddings, &head));
-    let ask = RequestHead::parse(&body).ok().and_then(|head| estimate::ask(exchange, &head));
+    let ask = RequestHead::parse(&body).ok().and_then(|head| estimate::size(exchange, &head)).map(|size| size.ask);
     let called =
         exchange.call_reserved(Method::POST, &exchange.target.path, RequestBody::Full(body), ask.as_ref()).await?;
     let part = read_part(exchange, called.answer, first).await;

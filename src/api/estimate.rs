@@ -1,4 +1,4 @@
-//! Step 5: what a request may cost.
+//! Step 5: what a request may cost, by what it says and by what was learned.
 
 use std::time::Duration;
 
@@ -6,25 +6,89 @@ use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::route::Route;
 use crate::quota::ask::{Ask, Guess};
+use crate::quota::estimate::Features;
+use crate::relay::estimated::Estimated;
+use crate::wire::json::Object;
+
+/// Tokens that an answer may have where the request does not say (siliconflow-api.md, section 17: the older cap for most
+/// models; what the upstream assumes today is not documented).
+const USUAL_OUTPUT: u64 = 4096;
+
+/// What is known of a request's size before it is called.
+#[derive(Debug)]
+pub(super) struct Size {
+    pub(super) ask: Ask,
+    /// What the answer will teach; `None` where there is nothing to learn.
+    pub(super) estimated: Option<Estimated>,
+}
 
 /// What the request of `head` may need; `None` for one that names no model and so has no limits.
-pub(super) fn ask(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Ask> {
-    if exchange.settlement.model.is_empty() {
+pub(super) fn size(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Size> {
+    let model = &exchange.settlement.model;
+    if model.is_empty() {
         return None;
     }
-    let number = |key: &str| head.object.get(key)?.value.parse::<u64>().ok();
-    let asked = number("max_tokens").or_else(|| number("max_completion_tokens"));
-    let prompt = Guess { mean: head.text.len() as f64 / 4.0, deviation: head.text.len() as f64 / 12.0 };
-    let expected = asked.unwrap_or(500).min(500) as f64;
-    Some(Ask {
-        images: if exchange.target.route == Route::Images {
-            number("batch_size").or_else(|| number("n")).unwrap_or(1)
-        } else {
-            0
-        },
+    let route = exchange.target.route;
+    let ask = Ask { images: images(route, head), ..Ask::default() };
+    let Some(features) = features(route, head) else { return Some(Size { ask, estimated: None }) };
+    let estimator = &exchange.snapshot.quota.estimator;
+    let prompt = estimator.prompt(model, &features);
+    let (asked, is_thinking) = (most_output(head), thinking(head));
+    let answers = matches!(route, Route::Chat | Route::Completions | Route::Messages);
+    let output =
+        if answers { estimator.output(model, &exchange.tenant.name, asked, is_thinking) } else { Guess::default() };
+    let ask = Ask {
         prompt,
-        output: Guess { mean: expected / 2.0, deviation: expected / 4.0 },
-        max_output: asked.unwrap_or(4096),
-        duration: Duration::from_secs(2),
+        output,
+        max_output: if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 },
+        duration: if answers { estimator.duration(model, output.mean as u64) } else { Duration::ZERO },
+        ..ask
+    };
+    let estimator = estimator.clone();
+    Some(Size {
+        ask,
+        estimated: Some(Estimated { estimator, features, asked, is_thinking, answers, prompt, output, next: 0 }),
     })
+}
+
+/// What the prompt is made of.
+fn features(route: Route, head: &RequestHead<'_>) -> Option<Features> {
+    let value = |key: &str| head.object.get(key).map(|member| member.value);
+    let input = |key: &str| value(key).map(Features::of_input);
+    match route {
+        Route::Chat => Some(Features::of_chat(value("messages")?, value("tools"))),
+        Route::Messages => {
+            let messages = Features::of_chat(value("messages")?, value("tools"));
+            Some(input("system").map_or(messages.clone(), |system| messages + system))
+        }
+        Route::Completions => input("prompt"),
+        Route::Embeddings => input("input"),
+        Route::Rerank => Some(input("query")? + input("documents")?),
+        _ => None,
+    }
+}
+
+fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {
+    head.object.get(key)?.value.parse().ok()
+}
+
+fn most_output(head: &RequestHead<'_>) -> Option<u64> {
+    number(head, "max_tokens").or_else(|| number(head, "max_completion_tokens"))
+}
+
+/// Pictures that it will make.
+fn images(route: Route, head: &RequestHead<'_>) -> u64 {
+    match route {
+        Route::Images => number(head, "batch_size").or_else(|| number(head, "n")).unwrap_or(1).max(1),
+        _ => 0,
+    }
+}
+
+/// Whether the model was told to think; `None` where nothing was said.
+fn thinking(head: &RequestHead<'_>) -> Option<bool> {
+    if let Some(switch) = head.object.get("enable_thinking") {
+        return switch.value.parse().ok();
+    }
+    let kind = Object::parse(head.object.get("thinking")?.value).ok()?;
+    kind.string("type").map(|kind| kind == "enabled")
 }

@@ -230,6 +230,9 @@ impl Gateway {
         let model = exchange.resolve(&head.model)?;
         let mut rewrite = Rewrite::plan(exchange.target.route, &head, &model);
         exchange.settlement.model = model.id;
+        let size = estimate::size(exchange, &head);
+        let ask = size.as_ref().map(|size| size.ask);
+        exchange.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
         if let Some(batch) = embeddings::Batch::of(exchange.target.route, &head) {
             let rewritten = rewrite.apply(&held.bytes);
             return batch.run(exchange, rewritten, rewrite.names).await;
@@ -240,7 +243,6 @@ impl Gateway {
             edits: std::mem::take(&mut rewrite.names),
         };
         let suspect = embeddings::suspect(exchange.target.route, &head);
-        let ask = estimate::ask(exchange, &head);
         let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes)), ask.as_ref()).await?;
         let answered = answers::read(exchange, answer, expected).await;
         answered.map_err(|error| embeddings::name_suspect(error, suspect))

@@ -4,33 +4,7 @@ use std::time::Duration;
 
 use super::metric::Amounts;
 
-/// A number that is not known yet (tokens).
-#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Guess {
-    /// What it will be on average.
-    pub mean: f64,
-    /// Standard deviation.
-    pub deviation: f64,
-}
-
-impl Guess {
-    /// A number that is known.
-    pub fn exactly(tokens: u64) -> Self {
-        Self { mean: tokens as f64, deviation: 0.0 }
-    }
-
-    /// The sum of two that have nothing to do with each other.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        Self { mean: self.mean + other.mean, deviation: self.deviation.hypot(other.deviation) }
-    }
-
-    /// The number that it stays below but for the risk that `caution` (standard deviations) stands for; rounded up.
-    pub fn upper(self, caution: f64) -> u64 {
-        // A cast from a float saturates, and takes what is no number for 0.
-        (self.mean + caution * self.deviation).max(0.0).ceil() as u64
-    }
-}
+pub use super::estimate::Guess;
 
 /// What one request may need.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

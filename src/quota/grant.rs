@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::ask::Spent;
+use super::ask::{Guess, Spent};
 use super::fair::Flow;
 use super::lane::Lane;
 use super::meter::Taken;
@@ -55,6 +55,11 @@ impl Grant {
 
     pub(super) fn lane(&self) -> &Arc<Lane> {
         &self.lane
+    }
+
+    /// It is thought now that it will need so many tokens.
+    pub(super) fn revise(&self, tokens: Guess) {
+        self.lane.with(|state| state.revise(self.id, tokens));
     }
 
     /// From now on the upstream may have seen it.

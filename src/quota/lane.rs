@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::ask::{Ask, Spent};
+use super::ask::{Ask, Guess, Spent};
 use super::fair::{FairQueue, Flow, Place};
 use super::grant::Grant;
 use super::hub::{Hub, lock};
@@ -495,6 +495,14 @@ impl State {
 
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Holds `tokens` for a request under way, in place of what was held. What was charged at once stays.
+    pub(super) fn revise(&mut self, id: u64, tokens: Guess) {
+        if let Some(taken) = self.open.get_mut(&id).filter(|taken| taken.charged.tokens == 0) {
+            self.meter.hold_instead(taken.held, tokens);
+            taken.held = tokens;
+        }
     }
 
     /// Settles what was taken too long ago; how many there were.

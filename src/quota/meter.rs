@@ -224,6 +224,12 @@ impl Meter {
         self.held.add(held);
     }
 
+    /// Holds `new` in place of `old`.
+    pub fn hold_instead(&mut self, old: Guess, new: Guess) {
+        self.held.add(new);
+        self.held.remove(old);
+    }
+
     /// Whether the upstream would refuse `ask` because of `metric`, if it counts as this meter does.
     pub fn refuses(&self, metric: Metric, now: Now, ask: &Ask) -> bool {
         let Some(limit) = self.limits.get(metric) else { return false };

@@ -5,6 +5,7 @@
 
 pub mod ask;
 pub mod calendar;
+pub mod estimate;
 pub mod fair;
 mod grant;
 mod hub;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ask::Spent;
+use super::ask::{Guess, Spent};
 use super::grant::Grant;
 use super::metric::Metric;
 use super::view::Left;
@@ -32,6 +32,11 @@ impl Reservation {
 
     fn grants(&self) -> impl Iterator<Item = &Grant> {
         self.own.iter().chain([&self.model])
+    }
+
+    /// It is thought now that it will need so many tokens in all.
+    pub fn revise(&self, tokens: Guess) {
+        self.grants().for_each(|grant| grant.revise(tokens));
     }
 
     /// From now on the upstream may have seen the request.

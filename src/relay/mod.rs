@@ -9,6 +9,7 @@ pub mod body;
 pub mod chat_stream;
 mod chunk;
 pub mod collect;
+pub mod estimated;
 mod gathered;
 pub mod relayed;
 pub mod restream;

@@ -180,6 +180,9 @@ impl Relayed {
         }
         if let Some(settlement) = &mut self.settlement {
             settlement.first_byte();
+            if let Tap::Chat(chat) = &self.tap {
+                settlement.progress(chat.usage(false).tokens.output);
+            }
         }
         Poll::Ready(Some(Ok(Frame::data(self.gathered.take()))))
     }

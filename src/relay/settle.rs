@@ -11,6 +11,7 @@ use prometheus::IntGauge;
 use tokio::time::Instant;
 use tracing::info;
 
+use super::estimated::Estimated;
 use super::usage::{Certainty, Usage};
 use crate::quota::Reservation;
 use crate::quota::ask::Spent;
@@ -78,6 +79,8 @@ pub struct Settlement {
     pub reservation: Option<Reservation>,
     /// How long it stood in line.
     pub waited: Duration,
+    /// What was thought of its size.
+    pub estimated: Option<Box<Estimated>>,
     /// Where its cost is noted, and for which account.
     pub book: Option<(Arc<dyn Book>, Arc<str>)>,
 }
@@ -109,6 +112,7 @@ impl Settlement {
             outcome: Outcome::CallerGone,
             reservation: None,
             waited: Duration::ZERO,
+            estimated: None,
             book: None,
         }
     }
@@ -141,6 +145,25 @@ impl Settlement {
     /// The upstream failed; `cause` as in `telemetry::metrics::UPSTREAM_CAUSES`.
     pub fn upstream_error(&self, cause: &'static str) {
         self.metrics.upstream_error(cause);
+    }
+
+    /// So many tokens of a streamed answer have come: what is held of the quota for the rest is thought about again.
+    pub fn progress(&mut self, tokens: u64) {
+        let (Some(estimated), Some(reservation)) = (&mut self.estimated, &self.reservation) else { return };
+        if let Some(guess) = estimated.think_again(&self.model, &self.key, tokens) {
+            reservation.revise(guess);
+        }
+    }
+
+    /// Compares what was thought of the request's size with what came. Time in line is not time it took.
+    fn learn(&self) {
+        let Some(estimated) = self.estimated.as_ref().filter(|_| self.outcome == Outcome::Complete) else { return };
+        let first = self.first_byte.map(|at| (at - self.started).saturating_sub(self.waited));
+        let total = self.started.elapsed().saturating_sub(self.waited);
+        let errors = estimated.learn(&self.model, &self.key, &self.usage, first, total);
+        for (kind, error) in [("prompt", errors.prompt), ("output", errors.output)] {
+            error.into_iter().for_each(|error| self.metrics.quota.estimated(kind, error));
+        }
     }
 
     fn observe(&self) {
@@ -209,6 +232,7 @@ impl fmt::Display for Printable<'_> {
 impl Drop for Settlement {
     fn drop(&mut self) {
         self.in_flight.dec();
+        self.learn();
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(self.spent());
         }

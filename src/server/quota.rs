@@ -11,6 +11,7 @@ use crate::catalog::Catalogue;
 use crate::catalog::model::Kind;
 use crate::catalog::price::Consumed;
 use crate::config::{AccountSettings, Settings};
+use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
 use crate::quota::moment::Clock;
@@ -37,12 +38,14 @@ struct Account {
 pub(super) struct Accounts {
     quota: Arc<Quota>,
     known: Mutex<BTreeMap<String, Account>>,
+    /// What is learned about sizes.
+    pub(super) estimator: Arc<Estimator>,
 }
 
 impl Accounts {
     /// The accounts of `settings`; `spent` is what an earlier life knew.
     pub(super) fn new(quota: Arc<Quota>, settings: &Settings, spent: &BTreeMap<String, MonthSpend>) -> Arc<Self> {
-        let accounts = Arc::new(Self { quota, known: Mutex::default() });
+        let accounts = Arc::new(Self { quota, known: Mutex::default(), estimator: Arc::default() });
         for (name, spend) in spent {
             for settings in settings.accounts.iter().filter(|settings| settings.name == *name) {
                 accounts.known().insert(name.clone(), account(settings.clone(), *spend));
@@ -83,6 +86,7 @@ impl Accounts {
             accounts: accounts.collect(),
             max_wait: settings.queue.max_wait,
             book: self.clone(),
+            estimator: self.estimator.clone(),
         }
     }
 

@@ -84,13 +84,15 @@ impl Server {
         let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(recorder));
         let spent = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.snapshot.spent)).unwrap_or_default();
         let accounts = Accounts::new(quota.clone(), &settings, &spent);
+        if let Some(loaded) = &loaded {
+            accounts.estimator.import(&loaded.snapshot.estimates);
+        }
         accounts.restore(&settings, loaded.as_mut().map(Loaded::records).unwrap_or_default());
         let keeper = Keeper {
             journal,
             quota: quota.clone(),
             accounts: accounts.clone(),
             metrics: metrics.clone(),
-            estimates: Box::new(|| serde_json::Value::Null),
             longest: settings.api.total_timeout + settings.queue.max_wait + KEEPER_MARGIN,
         };
         let gateway =

@@ -94,8 +94,6 @@ pub(super) struct Keeper {
     pub(super) quota: Arc<Quota>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) metrics: Arc<Metrics>,
-    /// What is learned about sizes.
-    pub(super) estimates: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
     /// No request lives longer.
     pub(super) longest: Duration,
 }
@@ -132,8 +130,11 @@ impl Keeper {
     }
 
     fn snapshot(&self) -> Vec<u8> {
-        let snapshot =
-            Snapshot { records: self.quota.snapshot(), spent: self.accounts.spent(), estimates: (self.estimates)() };
+        let snapshot = Snapshot {
+            records: self.quota.snapshot(),
+            spent: self.accounts.spent(),
+            estimates: self.accounts.estimator.export(),
+        };
         serde_json::to_vec(&snapshot).unwrap_or_default()
     }
 }

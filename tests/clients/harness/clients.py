@@ -166,7 +166,7 @@ CLIENTS = (
     Python("openai-1", ("test_openai.py",)),
     Node("openai-node-7", ("openai.test.mjs",), {"PACKAGE": "openai"}),
     Node("openai-node-4", ("openai.test.mjs",), {"PACKAGE": "openai-4"}),
-    Python("langchain", ("test_langchain_openai.py", "test_langchain_siliconflow.py")),
+    Python("langchain", ("test_langchain_openai.py", "test_langchain_siliconflow.py", "test_quota.py")),
     Python("llama-index", ("test_llama_index_openai_like.py", "test_llama_index_siliconflow.py")),
     Node("ai-sdk", ("ai-sdk.test.mjs",)),
     Python("pydantic-ai", ("test_pydantic_ai.py",)),

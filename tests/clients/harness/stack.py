@@ -42,6 +42,24 @@ name = "account-{number}"
 api_key = {{ env = "UPSTREAM_KEY_{number}" }}
 rule = "off"
 """
+# A second gateway keeps limits: what it may do in a minute is little.
+LIMITED = """
+[upstream]
+base_url = "{upstream}"
+
+[queue]
+max_wait = "3m"
+
+[[account]]
+name = "main"
+api_key = {{ env = "UPSTREAM_KEY_0" }}
+[account.limits."Qwen/Qwen3-8B"]
+rpm = 20
+
+[[key]]
+name = "ann"
+secret = {{ env = "KEY_ANN" }}
+"""
 # Several accounts, because a key that the upstream refused rests for some seconds.
 ACCOUNTS = range(4)
 KEYS = ("KEY_ANN", "KEY_RESTRICTED", "KEY_EXPIRED", "KEY_WRONG", *(f"UPSTREAM_KEY_{number}" for number in ACCOUNTS))
@@ -123,17 +141,30 @@ class Stack:
         serve = self._run("serve", "--config", str(config), "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
         self.gateway = serve.wait_for(r"base URL\s+(http://\S+/v1)")
         self.metrics = serve.wait_for(r"(http://\S+/metrics)")
+        self._start_limited(accepted)
 
-    def _run(self, command, *arguments):
-        environment = {**os.environ, **self.keys}
-        program = Program([str(self.binary), command, *arguments], environment, self.folder / f"{command}.log")
+    def _start_limited(self, accepted):
+        mock = self._run("mock", "--listen", "127.0.0.1:0", *accepted, "--limit", "Qwen/Qwen3-8B:rpm=20", name="limited-mock")
+        upstream = mock.wait_for(r"(http://\S+/v1)")
+        self.limited_emulator = upstream.removesuffix("/v1")
+        config = self.folder / "limited.toml"
+        config.write_text(LIMITED.format(upstream=upstream))
+        addresses = ("--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+        serve = self._run("serve", "--config", str(config), *addresses, name="limited-serve")
+        self.limited_gateway = serve.wait_for(r"base URL\s+(http://\S+/v1)")
+
+    def _run(self, command, *arguments, name=None):
+        name = name or command
+        state = self.folder / f"{name}-state"
+        environment = {**os.environ, **self.keys, "XDG_DATA_HOME": str(state)}
+        program = Program([str(self.binary), command, *arguments], environment, self.folder / f"{name}.log")
         self.programs.append(program)
         return program
 
     def environment(self):
         """What the tests of a client find in their environment."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SILICONFLOW_"))}
-        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "NO_PROXY": "localhost,127.0.0.1"}
+        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "LIMITED_GATEWAY": self.limited_gateway, "LIMITED_EMULATOR": self.limited_emulator, "NO_PROXY": "localhost,127.0.0.1"}
 
     def verdict(self):
         """What must be true after any client's tests, whatever they were."""

@@ -1,0 +1,191 @@
+//! The whole: every model's calibration, answer lengths and speed behind one door that threads share.
+//!
+//! A lock is held for arithmetic only, one for the list of models and one for each model. It reads no clock and no
+//! file: what was learned is handed out and in as a value.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::calibration::Calibration;
+use super::features::Features;
+use super::outputs::{Entry, Outputs};
+use super::speed::Speed;
+use super::table::Table;
+use super::{Guess, Histogram};
+
+/// Models remembered (ours): more than SiliconFlow offers of any kind. The one used longest ago makes room.
+const MOST_MODELS: usize = 128;
+
+/// Estimates for all models.
+#[derive(Debug)]
+pub struct Estimator {
+    models: Mutex<Table<Arc<Mutex<Model>>>>,
+}
+
+impl Default for Estimator {
+    fn default() -> Self {
+        Self { models: Mutex::new(Table::new(MOST_MODELS)) }
+    }
+}
+
+/// What an answer taught.
+#[derive(Debug, Clone, Copy)]
+pub struct Learned<'a> {
+    /// The model that answered, by the upstream's name.
+    pub model: &'a str,
+    /// The key that asked.
+    pub key: &'a str,
+    /// What the prompt was made of.
+    pub features: &'a Features,
+    /// `max_tokens` as asked.
+    pub asked: Option<u64>,
+    /// Whether thinking was asked for; `None` where nothing was said.
+    pub is_thinking: Option<bool>,
+    /// Prompt tokens by the upstream's count.
+    pub input: Option<u64>,
+    /// Answer tokens by the upstream's count, of a whole answer: one that was broken off says nothing of lengths.
+    pub output: Option<u64>,
+    /// Time to the first token, of an answer that was streamed.
+    pub first_token: Option<Duration>,
+    /// Time to the last.
+    pub total: Option<Duration>,
+}
+
+impl Estimator {
+    /// Prompt tokens of a request with `features` to `model`.
+    pub fn prompt(&self, model: &str, features: &Features) -> Guess {
+        self.with(model, |known| known.calibration.predict(features))
+            .unwrap_or_else(|| Calibration::first(model).predict(features))
+    }
+
+    /// Answer tokens of a request of `key` that asked for `asked` at most.
+    pub fn output(&self, model: &str, key: &str, asked: Option<u64>, is_thinking: Option<bool>) -> Guess {
+        self.remaining(model, key, asked, is_thinking, 0)
+    }
+
+    /// Answer tokens still to come after `so_far`.
+    pub fn remaining(
+        &self,
+        model: &str,
+        key: &str,
+        asked: Option<u64>,
+        is_thinking: Option<bool>,
+        so_far: u64,
+    ) -> Guess {
+        self.with(model, |known| known.outputs.expect(key, asked, is_thinking, so_far))
+            .unwrap_or_else(|| Outputs::default().expect(key, asked, is_thinking, so_far))
+    }
+
+    /// The lengths of answers to expect, for quantiles; `asked` is not cut off.
+    pub fn lengths(&self, model: &str, key: &str, asked: Option<u64>, is_thinking: Option<bool>) -> Histogram {
+        self.with(model, |known| known.outputs.lengths(key, asked, is_thinking))
+            .unwrap_or_else(|| Outputs::default().lengths(key, asked, is_thinking))
+    }
+
+    /// How long an answer of `output` tokens will take.
+    pub fn duration(&self, model: &str, output: u64) -> Duration {
+        self.with(model, |known| known.speed.duration(output)).unwrap_or_else(|| Speed::default().duration(output))
+    }
+
+    /// Learns from an answer. Returns the relative error of the prompt's estimate as it was before,
+    /// `(estimate - actual) / actual`, where the upstream told the prompt's tokens.
+    pub fn learn(&self, learned: Learned<'_>) -> Option<f64> {
+        let model = lock(&self.models).get_or_make(learned.model, || Model::new(learned.model)).cloned()?;
+        let mut model = lock(&model);
+        model.learn(learned)
+    }
+
+    /// Models that something was learned of.
+    pub fn models(&self) -> usize {
+        lock(&self.models).len()
+    }
+
+    /// Everything learned, to be kept over a restart.
+    pub fn export(&self) -> serde_json::Value {
+        let models: Vec<_> = lock(&self.models).iter().map(|(name, model)| (name.to_owned(), model.clone())).collect();
+        let saved = models.into_iter().map(|(name, model)| lock(&model).save(name));
+        serde_json::json!({ "version": VERSION, "models": saved.collect::<Vec<_>>() })
+    }
+
+    /// Takes what [`Self::export`] gave. What makes no sense is left out; returns how many models were taken.
+    pub fn import(&self, saved: &serde_json::Value) -> usize {
+        if saved["version"] != VERSION {
+            return 0;
+        }
+        let models = saved["models"].as_array().map(Vec::as_slice).unwrap_or_default();
+        models.iter().filter_map(|model| Saved::deserialize(model).ok()).filter(|model| self.restore(model)).count()
+    }
+
+    fn restore(&self, saved: &Saved) -> bool {
+        if !saved.calibration.is_sane() || !saved.speed.is_sane() {
+            return false;
+        }
+        let model = lock(&self.models).get_or_make(&saved.name, || Model::new(&saved.name)).cloned();
+        model.map(|model| lock(&model).restore(saved)).is_some()
+    }
+
+    /// `read` of a model that is known.
+    fn with<R>(&self, name: &str, read: impl FnOnce(&mut Model) -> R) -> Option<R> {
+        let model = lock(&self.models).get(name).cloned()?;
+        let mut model = lock(&model);
+        Some(read(&mut model))
+    }
+}
+
+/// The shape of what is exported. A change of [`super::Feature`] changes what weights mean: count this up with it.
+const VERSION: u64 = 1;
+
+/// What is known of one model.
+#[derive(Debug)]
+struct Model {
+    calibration: Calibration,
+    outputs: Outputs,
+    speed: Speed,
+}
+
+impl Model {
+    fn new(name: &str) -> Arc<Mutex<Self>> {
+        let calibration = Calibration::of_model(name);
+        Arc::new(Mutex::new(Self { calibration, outputs: Outputs::default(), speed: Speed::default() }))
+    }
+
+    fn learn(&mut self, learned: Learned<'_>) -> Option<f64> {
+        if let Some(output) = learned.output {
+            self.outputs.learn(learned.key, learned.asked, learned.is_thinking, output);
+            if let Some(total) = learned.total {
+                self.speed.learn(learned.first_token, total, output);
+            }
+        }
+        let input = learned.input.filter(|input| *input > 0)?;
+        let before = self.calibration.predict(learned.features).mean;
+        self.calibration.learn(learned.features, input);
+        Some(before / input as f64 - 1.0)
+    }
+
+    fn save(&self, name: String) -> Saved {
+        let (calibration, speed) = (self.calibration.clone(), self.speed.clone());
+        Saved { name, calibration, speed, outputs: self.outputs.export() }
+    }
+
+    fn restore(&mut self, saved: &Saved) {
+        (self.calibration, self.speed) = (saved.calibration.clone(), saved.speed.clone());
+        self.outputs = Outputs::default();
+        self.outputs.import(saved.outputs.clone());
+    }
+}
+
+/// A model as it is written down.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    name: String,
+    calibration: Calibration,
+    speed: Speed,
+    outputs: Vec<Entry>,
+}
+
+/// A panic while the lock was held leaves values that are still good: each is written in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
