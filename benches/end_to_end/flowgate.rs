@@ -30,14 +30,21 @@ pub(crate) struct Flowgate {
 }
 
 impl Flowgate {
-    /// Starts `program` on `core` in front of `upstream`, with its files in `folder`; `more` is appended to its configuration.
+    /// Starts `program` on `core` in front of `upstream`, with its files in `folder` and with or without limits; `more` is appended to its configuration.
     ///
     /// # Errors
     /// If it ends or does not become ready; its log is in the message.
-    pub(crate) fn start(core: usize, program: &Path, upstream: SocketAddr, folder: &Path, more: &str) -> Result<Self> {
+    pub(crate) fn start(
+        core: usize,
+        program: &Path,
+        upstream: SocketAddr,
+        folder: &Path,
+        is_governed: bool,
+        more: &str,
+    ) -> Result<Self> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
         let config = folder.join("flowgate.toml");
-        fs::write(&config, configuration(address, admin, upstream, more))?;
+        fs::write(&config, configuration(address, admin, upstream, is_governed, more))?;
         let log = folder.join("flowgate.log");
         let mut command = Command::new(program);
         command
@@ -107,14 +114,24 @@ fn is_ready(admin: SocketAddr) -> bool {
 
 /// Limits that are kept, counted and written down, and far above what the machine can do.
 fn limits() -> String {
+    [MODEL, MODEL_CUMULATIVE].map(|model| format!("[account.limits.\"{model}\"]\n{}", far())).concat()
+}
+
+fn far() -> String {
     let far = u32::MAX;
-    let of_model = |model| format!("[account.limits.\"{model}\"]\nrpm = {far}\ntpm = {far}\nrpd = {far}\n");
-    [MODEL, MODEL_CUMULATIVE].map(of_model).concat()
+    format!("rpm = {far}\ntpm = {far}\nrpd = {far}\n")
 }
 
 /// The whole configuration. Nothing is switched off but the log line of each request: nginx writes none either.
-fn configuration(address: SocketAddr, admin: SocketAddr, upstream: SocketAddr, more: &str) -> String {
-    let limits = limits();
+fn configuration(
+    address: SocketAddr,
+    admin: SocketAddr,
+    upstream: SocketAddr,
+    is_governed: bool,
+    more: &str,
+) -> String {
+    let limits = if is_governed { limits() } else { "rule = \"off\"\n".to_owned() };
+    let own = if is_governed { far() } else { String::new() };
     format!(
         r#"[server]
 listen = "{address}"
@@ -130,6 +147,6 @@ api_key = {{ env = "BENCH_UPSTREAM_KEY" }}
 {limits}[[key]]
 name = "ann"
 secret = {{ env = "BENCH_KEY_ANN" }}
-{more}"#
+{own}{more}"#
     )
 }

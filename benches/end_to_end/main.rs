@@ -139,10 +139,17 @@ fn measure(options: &Options, root: &Path) -> Result<Report> {
     let port = process::line(&mut output)?.parse()?;
     let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let nginx = (!options.direct_only).then(|| Nginx::start(proxy_core, upstream, folder.path())).transpose()?;
-    let start = |program: &PathBuf| Flowgate::start(proxy_core, program, upstream, folder.path(), &more);
-    let flowgate = program.as_ref().map(start).transpose()?;
+    let start = |name: &str, is_governed| {
+        let folder = folder.path().join(name);
+        let start = |program: &PathBuf| {
+            fs::create_dir_all(&folder)?;
+            Flowgate::start(proxy_core, program, upstream, &folder, is_governed, &more)
+        };
+        program.as_ref().map(start).transpose()
+    };
+    let (flowgate, ungoverned) = (start("governed", true)?, start("ungoverned", false)?);
     let log = folder.path().join("children.log");
-    let stage = Stage { log, proxy_core, load_core, upstream, nginx, flowgate };
+    let stage = Stage { log, proxy_core, load_core, upstream, nginx, flowgate, ungoverned };
 
     thread::sleep(Duration::from_secs(1));
     let idle: Vec<(Side, u32, u64)> = stage
@@ -158,7 +165,9 @@ fn measure(options: &Options, root: &Path) -> Result<Report> {
         report.memory = stage::memory(&stage, size, &idle)?;
         Ok(())
     };
-    run().with_context(|| format!("flowgate's log ends with {:?}", flowgate::log_end(folder.path())))?;
+    run().with_context(|| {
+        format!("flowgate's log ends with {:?}", flowgate::log_end(&folder.path().join("governed")))
+    })?;
     // Dropped in this order: the proxies before the upstream they talk to, so that none complains.
     drop(stage);
     drop(upstream_process);
@@ -197,5 +206,7 @@ with the least and the most in parentheses; the sides take turns within a round,
 * **Memory**: resident size (`VmRSS`) of the process, for nginx of its worker.
 * nginx: one worker, `proxy_pass` over HTTP/1.1 with 128 kept-alive connections, access log off, `proxy_buffering off` for streams,
   its default for the rest. It adds the upstream's key, and does nothing else that flowgate does.
-* flowgate: its default configuration with one account and one caller's key, metrics on, log level `warn`.
+* flowgate: its default configuration with one account and one caller's key, metrics on, log level `warn`. Limits of requests and tokens for each
+  model and for the key are kept, counted and written to the journal; they are far above what the machine can do. \"limits off\" is the same
+  with `rule = \"off\"` and a key without limits.
 ";

@@ -11,6 +11,8 @@ pub(crate) enum Side {
     Nginx,
     /// The gateway.
     Flowgate,
+    /// The gateway without limits and without keeping count of them.
+    Ungoverned,
 }
 
 impl Side {
@@ -20,6 +22,7 @@ impl Side {
             Self::Direct => "direct",
             Self::Nginx => "nginx",
             Self::Flowgate => "flowgate",
+            Self::Ungoverned => "flowgate, limits off",
         }
     }
 }
@@ -126,6 +129,13 @@ impl Report {
                     bar,
                     unit: "× nginx",
                 });
+            }
+        }
+        for cost in self.costs.iter().filter(|cost| cost.bar.is_some()) {
+            if let Some(ratio) = ratio_to(cost, Side::Flowgate, Side::Ungoverned) {
+                let bar = Bar { must: GOVERNING, goal: None };
+                let what = format!("governing, {}", cost.work);
+                verdicts.push(Verdict { what, measured: ratio.median, bar, unit: "× limits off" });
             }
         }
         for latency in &self.latencies {
@@ -239,7 +249,7 @@ impl Report {
             vec![
                 verdict.what.clone(),
                 format!("{:.2} {}", verdict.measured, verdict.unit),
-                format!("{} {}", verdict.bar.must, verdict.unit),
+                format!("{} {}", (verdict.bar.must * 100.0).round() / 100.0, verdict.unit),
                 verdict.bar.goal.map_or_else(dash, |goal| goal.to_string()),
                 word.to_owned(),
             ]
@@ -297,11 +307,19 @@ fn added(latency: &Latency, side: Side) -> Option<Added> {
     (side != Side::Direct).then_some(Added { p50: of(50)?, p99: of(99)? })
 }
 
+/// CPU with limits over CPU without: at least 90 % of the throughput (`product.md` section 2, read 2026-11-21).
+const GOVERNING: f64 = 1.0 / 0.9;
+
 /// A side's CPU over nginx's, round by round; `None` where either has none.
 fn ratio(cost: &Cost, side: Side) -> Option<Spread> {
+    ratio_to(cost, side, Side::Nginx)
+}
+
+/// A side's CPU over another's, round by round; `None` where either has none.
+fn ratio_to(cost: &Cost, side: Side, other: Side) -> Option<Spread> {
     let rounds_of = |wanted| cost.sides.iter().find(|(side, _)| *side == wanted).map(|(_, rounds)| rounds);
-    let pairs = rounds_of(side)?.iter().zip(rounds_of(Side::Nginx)?);
-    Spread::of(pairs.filter_map(|(own, nginx)| Some(own.cpu_us? / nginx.cpu_us?)))
+    let pairs = rounds_of(side)?.iter().zip(rounds_of(other)?);
+    Spread::of(pairs.filter_map(|(own, other)| Some(own.cpu_us? / other.cpu_us?)))
 }
 
 /// The value that so many percent of the sorted samples do not exceed (nearest rank); 0 if there are none.

@@ -79,6 +79,8 @@ pub(crate) struct Stage {
     pub(crate) upstream: SocketAddr,
     pub(crate) nginx: Option<Nginx>,
     pub(crate) flowgate: Option<Flowgate>,
+    /// The same with limits off.
+    pub(crate) ungoverned: Option<Flowgate>,
 }
 
 impl Stage {
@@ -87,6 +89,7 @@ impl Stage {
         let mut sides = vec![Side::Direct];
         sides.extend(self.nginx.as_ref().map(|_| Side::Nginx));
         sides.extend(self.flowgate.as_ref().map(|_| Side::Flowgate));
+        sides.extend(self.ungoverned.as_ref().map(|_| Side::Ungoverned));
         sides
     }
 
@@ -99,6 +102,9 @@ impl Stage {
                 (if shape == Shape::Plain { nginx.plain } else { nginx.stream }, "nobody-asks-for-this-one")
             }
             Side::Flowgate => (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
+            Side::Ungoverned => {
+                (self.ungoverned.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
+            }
         };
         Ok(Target { address, key: key.to_owned() })
     }
@@ -109,6 +115,7 @@ impl Stage {
             Side::Direct => None,
             Side::Nginx => self.nginx.as_ref().map(|nginx| nginx.worker),
             Side::Flowgate => self.flowgate.as_ref().map(|flowgate| flowgate.id),
+            Side::Ungoverned => self.ungoverned.as_ref().map(|flowgate| flowgate.id),
         }
     }
 

@@ -138,6 +138,12 @@ impl Exchange {
         accounts.min_by_key(|(_, (account, _))| access.quota.starts_in(account, &self.settlement.model, ask))
     }
 
+    /// Whether a request of this key can be limited at all.
+    pub(super) fn is_limited(&self) -> bool {
+        let accounts = &self.snapshot.quota.accounts;
+        self.tenant.quota.is_limited() || accounts.iter().any(|(account, _)| account.is_governed)
+    }
+
     /// What is left of `metric` for this model and key.
     pub(super) fn left(&self, metric: Metric) -> Option<Left> {
         let access = &self.snapshot.quota;

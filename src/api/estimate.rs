@@ -22,10 +22,10 @@ pub(super) struct Size {
     pub(super) estimated: Option<Estimated>,
 }
 
-/// What the request of `head` may need; `None` for one that names no model and so has no limits.
+/// What the request of `head` may need; `None` for one that nothing limits.
 pub(super) fn size(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Size> {
     let model = &exchange.settlement.model;
-    if model.is_empty() {
+    if model.is_empty() || !exchange.is_limited() {
         return None;
     }
     let route = exchange.target.route;

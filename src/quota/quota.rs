@@ -54,7 +54,8 @@ impl CallerQuota {
         Self { flow, limits: Limits::default(), most_in_flight: None, max_wait: None }
     }
 
-    fn is_limited(&self) -> bool {
+    /// Whether it has limits of its own.
+    pub fn is_limited(&self) -> bool {
         !self.limits.is_empty() || self.most_in_flight.is_some()
     }
 }
