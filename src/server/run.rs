@@ -2,14 +2,16 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::accept::{Acceptor, Connections};
 use super::build::{self, Built};
@@ -175,8 +177,8 @@ impl Server {
         servants.spawn(self.admin.run(admin_drain.clone(), admin_connections.clone()));
         // Those who wait for their turn are served to the end as well.
         let is_over = CancellationToken::new();
-        let quota = self.reloader.quota.clone();
-        servants.spawn(is_over.clone().run_until_cancelled_owned(async move { quota.keep_time().await }));
+        let time = keep_time(self.reloader.quota.clone(), self.reloader.metrics.clone());
+        servants.spawn(is_over.clone().run_until_cancelled_owned(time));
         tokio::select! {
             () = stop => {}
             () = self.reloader.watch() => {}
@@ -191,6 +193,14 @@ impl Server {
         tokio::join!(admin_connections.wait(), servants.wait());
         self.keeper.save();
         cut
+    }
+}
+
+/// Wakes those who wait. A mistake there must not leave them waiting.
+async fn keep_time(quota: Arc<Quota>, metrics: Arc<Metrics>) {
+    while AssertUnwindSafe(quota.keep_time()).catch_unwind().await.is_err() {
+        metrics.panics.inc();
+        error!("the quota's clock panicked and goes on; this is a mistake of the gateway, please report it");
     }
 }
 
