@@ -121,12 +121,22 @@ impl Reloader {
         current.0.file.iter().chain(&current.0.watched).cloned().collect()
     }
 
+    /// Whether a file changed after it was read, and before anybody watched it.
+    fn is_stale(&self, files: &BTreeSet<PathBuf>) -> bool {
+        let read_at = self.current.lock().unwrap_or_else(PoisonError::into_inner).0.read_at;
+        let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified()).ok();
+        files.iter().filter_map(changed).any(|changed| changed > read_at)
+    }
+
     /// Reloads whenever a file changes, for as long as it is polled.
     pub(super) async fn watch(&self) {
         loop {
             let files = self.files();
             let (sender, mut changes) = mpsc::channel(1);
             let Some(_watcher) = watcher(&files, sender) else { return std::future::pending().await };
+            if self.is_stale(&files) {
+                self.reload();
+            }
             // A reload may have brought other files: then they are watched instead.
             while files == self.files() {
                 if changes.recv().await.is_none() {

@@ -216,8 +216,16 @@ async fn play(name: &'static str) {
     let bench = Bench::new().await;
     let body = ask_with(&format!("fault/{name}"), "hi", json!({"stream": true}));
     let answer = async { bench.try_post(CHAT, &body).await?.bytes().await };
+    let played = async {
+        while bench.server.control().requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
     // Some never end; that they were played is enough here.
-    let _ = tokio::time::timeout(Duration::from_secs(1), answer).await;
+    tokio::select! {
+        _ = answer => {}
+        () = played => {}
+    }
     let requests = bench.server.control().requests();
     assert_eq!(requests[0].fault.as_deref(), Some(name));
 }

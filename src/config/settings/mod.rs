@@ -10,6 +10,7 @@ mod upstream;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use super::Overrides;
 use super::quota::{self, WaitSettings};
@@ -29,6 +30,8 @@ pub use state::StateSettings;
 pub struct Settings {
     /// The file it came from.
     pub file: Option<PathBuf>,
+    /// When it was read: what changed later has to be read again.
+    pub read_at: SystemTime,
     /// `[server]`
     pub server: ServerSettings,
     /// `[admin] listen`
@@ -79,6 +82,7 @@ impl Settings {
             keys,
             watched,
             file,
+            read_at: SystemTime::now(),
         };
         root.report_unknown();
         settings
