@@ -8,3 +8,4 @@ mod house;
 mod mock;
 mod quota;
 mod state;
+mod tokenizers;

@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use super::lane::Lane;
 use super::moment::{Clock, Moment, Now};
-use super::record::Record;
+use super::record::RecordRef;
 
 /// Where records go.
-pub(super) type Recorder = Box<dyn Fn(&Record) + Send + Sync>;
+pub(super) type Recorder = Box<dyn Fn(RecordRef<'_>) + Send + Sync>;
 
 /// See the module.
 pub(super) struct Hub {
@@ -75,7 +75,7 @@ impl Hub {
         self.ids.fetch_max(last + 1, Ordering::Relaxed);
     }
 
-    pub(super) fn record(&self, record: &Record) {
+    pub(super) fn record(&self, record: RecordRef<'_>) {
         (self.recorder)(record);
     }
 

@@ -17,7 +17,7 @@ use super::meter::{Blocked, Meter, MeterSettings, Taken};
 use super::metric::{Amounts, Metric};
 use super::moment::{Moment, Now};
 use super::promise::{Promises, plus};
-use super::record::{Event, Record};
+use super::record::{Event, RecordRef};
 use super::view::Left;
 
 /// A request may pass one that needs at least so many times as much (ours).
@@ -281,7 +281,7 @@ impl Lane {
         if self.with(|state| state.meter.limits().is_empty()) {
             return;
         }
-        self.hub.record(&Record { lane: self.name.to_string(), event });
+        self.hub.record(RecordRef { lane: &self.name, event: &event });
     }
 
     pub(super) fn left(&self, metric: Metric) -> Option<Left> {

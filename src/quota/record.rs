@@ -21,6 +21,15 @@ pub struct Record {
     pub event: Event,
 }
 
+/// The same, borrowed: what is written on the way of every request.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RecordRef<'a> {
+    /// The lane's name.
+    pub lane: &'a str,
+    /// What happened.
+    pub event: &'a Event,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {

@@ -186,7 +186,7 @@ impl super::meter::Meter {
 
     /// When nothing of `metric` counts any more.
     pub(super) fn reset_at(&self, metric: Metric, now: Now) -> Moment {
-        let whole = |limit: Limit| self.counter(metric)?.wake_at(now, limit.value, limit.value);
-        self.limits().get(metric).and_then(whole).unwrap_or(now.at)
+        let clear = |limit: Limit| Some(self.counter(metric)?.clear_at(now, limit.value));
+        self.limits().get(metric).and_then(clear).unwrap_or(now.at)
     }
 }

@@ -68,7 +68,7 @@ impl Estimated {
         }
         let (input, output) = (usage.tokens.input, usage.tokens.output);
         let output = Some(output).filter(|output| self.answers && *output > 0);
-        let prompt = self.estimator.learn(Learned {
+        self.estimator.learn(Learned {
             model,
             key,
             features: &self.features,
@@ -79,6 +79,7 @@ impl Estimated {
             first_token: first,
             total: output.map(|_| total),
         });
+        let prompt = Some(input).filter(|input| *input > 0).map(|input| self.prompt.mean / input as f64 - 1.0);
         let output = output.map(|output| self.output.mean / output as f64 - 1.0);
         Errors { prompt, output }
     }

@@ -13,7 +13,7 @@ use super::quota::Accounts;
 use super::run::StartError;
 use crate::config::Settings;
 use crate::quota::Quota;
-use crate::quota::record::Record;
+use crate::quota::record::{Record, RecordRef};
 use crate::quota::spend::MonthSpend;
 use crate::state::{Folder, Journal};
 use crate::telemetry::metrics::Metrics;
@@ -54,7 +54,7 @@ impl Loaded {
             warn!(state = %settings.state.dir.display(), "the state was not whole: {}", torn.description);
         }
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
-        snapshot.records.extend(replay.records.iter().filter_map(|record| read(record)));
+        snapshot.records.extend(replay.records.iter().filter_map(|record| event(record)));
         Ok(Self { journal: Arc::new(journal), snapshot })
     }
 
@@ -71,12 +71,18 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
         .ok()
 }
 
+fn event(bytes: &[u8]) -> Option<Record> {
+    postcard::from_bytes(bytes)
+        .map_err(|error| warn!(%error, "an event of the state cannot be read and is left out"))
+        .ok()
+}
+
 /// Writes each event down. Without a journal nothing is kept.
-pub(super) fn recorder(journal: Option<Arc<Journal>>, metrics: Arc<Metrics>) -> impl Fn(&Record) + Send + Sync {
+pub(super) fn recorder(journal: Option<Arc<Journal>>, metrics: Arc<Metrics>) -> impl Fn(RecordRef<'_>) + Send + Sync {
     let failures = AtomicU64::new(0);
     move |record| {
         let Some(journal) = &journal else { return };
-        let written = serde_json::to_vec(record).map_err(|error| error.to_string());
+        let written = postcard::to_stdvec(&record).map_err(|error| error.to_string());
         let written = written.and_then(|bytes| journal.append(&bytes).map_err(|error| error.to_string()));
         if let Err(error) = written {
             metrics.quota.unwritten.inc();

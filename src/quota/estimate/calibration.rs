@@ -88,7 +88,7 @@ impl Calibration {
     pub fn predict(&self, features: &Features) -> Guess {
         let counts = features.counts();
         let mean = dot(&self.weights, counts);
-        let doubt = dot(&self.doubt.times(counts), counts).max(0.0);
+        let doubt = self.doubt.square(counts).max(0.0);
         let noise = self.spread * mean * mean + NOISE_TOKENS * NOISE_TOKENS;
         Guess::sane(mean, (doubt + noise).sqrt())
     }

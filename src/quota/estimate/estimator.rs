@@ -90,7 +90,7 @@ impl Estimator {
     }
 
     /// Learns from an answer. Returns the relative error of the prompt's estimate as it was before,
-    /// `(estimate - actual) / actual`, where the upstream told the prompt's tokens.
+    /// `(estimate - actual) / actual`, where something was learned about prompts: each time at first, later now and then.
     pub fn learn(&self, learned: Learned<'_>) -> Option<f64> {
         let model = lock(&self.models).get_or_make(learned.model, || Model::new(learned.model)).cloned()?;
         let mut model = lock(&model);
@@ -134,12 +134,18 @@ impl Estimator {
     }
 }
 
+/// Answers that each teach something about prompts; after that every so many-th does (ours).
+const EAGER: u64 = 200;
+const RARELY: u64 = 16;
+
 /// The shape of what is exported. A change of [`super::Feature`] changes what weights mean: count this up with it.
 const VERSION: u64 = 1;
 
 /// What is known of one model.
 #[derive(Debug)]
 struct Model {
+    /// Answers whose prompt was known.
+    answers: u64,
     calibration: Calibration,
     outputs: Outputs,
     speed: Speed,
@@ -148,7 +154,7 @@ struct Model {
 impl Model {
     fn new(name: &str) -> Arc<Mutex<Self>> {
         let calibration = Calibration::of_model(name);
-        Arc::new(Mutex::new(Self { calibration, outputs: Outputs::default(), speed: Speed::default() }))
+        Arc::new(Mutex::new(Self { answers: 0, calibration, outputs: Outputs::default(), speed: Speed::default() }))
     }
 
     fn learn(&mut self, learned: Learned<'_>) -> Option<f64> {
@@ -159,9 +165,18 @@ impl Model {
             }
         }
         let input = learned.input.filter(|input| *input > 0)?;
+        if !self.is_worth_it() {
+            return None;
+        }
         let before = self.calibration.predict(learned.features).mean;
         self.calibration.learn(learned.features, input);
         Some(before / input as f64 - 1.0)
+    }
+
+    /// Weights that have seen much move little with each answer, and moving them is what costs most.
+    fn is_worth_it(&mut self) -> bool {
+        self.answers = self.answers.wrapping_add(1);
+        self.calibration.learned() < EAGER || self.answers.is_multiple_of(RARELY)
     }
 
     fn save(&self, name: String) -> Saved {

@@ -50,10 +50,6 @@ pub enum Feature {
     Wide,
     /// Latin words: runs of the letters a to z.
     Word,
-    /// Letters of a word behind its seventh.
-    Long,
-    /// Letters of a word behind its fifteenth: no word, rather an identifier or encoded bytes.
-    VeryLong,
     /// Letters behind a digit and digits behind a letter: identifiers, hashes, encoded bytes.
     Tangled,
     /// Capitals behind a small letter, as in camelCase.

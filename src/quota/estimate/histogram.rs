@@ -1,5 +1,7 @@
 //! Lengths of answers, remembered in buckets that widen with the length and forget with every new one.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 /// Buckets for each doubling: a length is known to a quarter (ours).
@@ -93,12 +95,20 @@ fn bucket(tokens: f64) -> usize {
     if tokens < 1.0 { 0 } else { (1 + (tokens.log2() * PER_OCTAVE + 1e-9) as usize).min(BUCKETS - 1) }
 }
 
+/// Where each bucket ends.
+static ENDS: LazyLock<[f64; BUCKETS]> =
+    LazyLock::new(|| std::array::from_fn(|bucket| if bucket == 0 { 0.0 } else { (bucket as f64 / PER_OCTAVE).exp2() }));
+
 /// Shortest length of a bucket.
 fn lower(bucket: usize) -> f64 {
-    if bucket == 0 { 0.0 } else { ((bucket - 1) as f64 / PER_OCTAVE).exp2() }
+    match bucket {
+        0 => 0.0,
+        1 => 1.0,
+        _ => ENDS[bucket - 1],
+    }
 }
 
 /// Length at which the next bucket begins; the first holds nothing but 0.
 fn upper(bucket: usize) -> f64 {
-    if bucket == 0 { 0.0 } else { (bucket as f64 / PER_OCTAVE).exp2() }
+    ENDS[bucket]
 }

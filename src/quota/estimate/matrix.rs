@@ -42,6 +42,20 @@ impl Symmetric {
         product
     }
 
+    /// The square of a vector that is mostly zero, measured by this matrix.
+    pub(super) fn square<const N: usize>(&self, vector: &[f64; N]) -> f64 {
+        let some = || vector.iter().enumerate().filter(|(_, factor)| **factor != 0.0);
+        let mut sum = 0.0;
+        for (row, factor) in some() {
+            let start = row * (row + 1) / 2;
+            let Some(elements) = self.0.get(start..=start + row) else { continue };
+            let below: f64 =
+                some().take_while(|(column, _)| *column < row).map(|(column, other)| elements[column] * other).sum();
+            sum += factor * (2.0 * below + elements[row] * factor);
+        }
+        sum
+    }
+
     /// Takes `share` of the outer product of `vector` with itself away.
     pub(super) fn subtract_outer<const N: usize>(&mut self, vector: &[f64; N], share: f64) {
         let mut elements = self.0.iter_mut();

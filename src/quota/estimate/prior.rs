@@ -100,18 +100,18 @@ const UNKNOWN_PICTURE: f64 = 1_000.0;
 
 #[rustfmt::skip]
 const QWEN: [f64; N] = [
-    2.561, 1.0, 5.846, 13.779, 13.779, 88.468, 3.494, 1.561, 1.026, // Request to SchemaBracket
-    0.964, 0.613, 0.0, 0.658, 0.457, 0.903, 0.449, 0.328, 0.754, 1.919, // Han to Wide
-    1.047, 0.025, 0.0, 0.18, 0.275, 0.05, 0.834, 0.842, 0.8, // Word to SpacedNumber
-    0.676, 0.161, 0.42, 0.846, // Punctuation to Indent
+    2.571, 1.0, 5.854, 13.805, 13.805, 88.537, 3.535, 1.572, 1.031, // Request to SchemaBracket
+    0.964, 0.626, 0.0, 0.643, 0.455, 0.903, 0.449, 0.315, 0.754, 1.905, // Han to Wide
+    1.057, 0.176, 0.324, 0.049, 0.834, 0.842, 0.832, // Word to SpacedNumber
+    0.671, 0.16, 0.431, 0.842, // Punctuation to Indent
     TOKEN, PICTURE, TOKEN, UNKNOWN_PICTURE, TOKEN,
 ];
 #[rustfmt::skip]
 const DEEPSEEK: [f64; N] = [
-    1.757, 1.0, 2.246, 5.114, 5.114, 88.118, 0.177, 1.43, 0.692, // Request to SchemaBracket
-    0.798, 0.873, 0.0, 0.823, 0.467, 0.892, 0.395, 0.737, 0.53, 2.405, // Han to Wide
-    1.054, 0.026, 0.0, 0.173, 0.587, 0.1, 0.293, 0.76, 0.605, // Word to SpacedNumber
-    0.792, 0.155, 0.547, 0.836, // Punctuation to Indent
+    1.772, 1.0, 2.251, 5.145, 5.145, 88.183, 0.228, 1.441, 0.698, // Request to SchemaBracket
+    0.798, 0.886, 0.0, 0.808, 0.465, 0.892, 0.395, 0.725, 0.53, 2.39, // Han to Wide
+    1.065, 0.169, 0.637, 0.098, 0.292, 0.762, 0.642, // Word to SpacedNumber
+    0.786, 0.154, 0.559, 0.832, // Punctuation to Indent
     TOKEN, PICTURE, TOKEN, UNKNOWN_PICTURE, TOKEN,
 ];
 

@@ -50,21 +50,19 @@ const BLANKS: usize = (INDENT << 3 | BLANK) | 16;
 
 /// Counts of the texts seen so far.
 pub(super) struct Text {
-    /// How often a class followed another, at `follows << 4 | class << 1`; two counts in turn, so that one need not
-    /// wait for the one before it to be written.
-    pairs: [u32; 256],
+    /// How often a class followed another, at `follows << 3 | class`. Four counts in turn: within a word the pair is
+    /// always the same, and one count would have to wait until the last was written.
+    pairs: [[u32; 4]; 128],
     /// Characters outside of ASCII, by [`kind`].
     kinds: [u32; KINDS.len()],
     han_runs: u32,
     han_joined: u32,
-    long: u32,
-    very_long: u32,
     indents: u32,
 }
 
 impl Default for Text {
     fn default() -> Self {
-        Self { pairs: [0; 256], kinds: [0; KINDS.len()], han_runs: 0, han_joined: 0, long: 0, very_long: 0, indents: 0 }
+        Self { pairs: [[0; 4]; 128], kinds: [0; KINDS.len()], han_runs: 0, han_joined: 0, indents: 0 }
     }
 }
 
@@ -72,20 +70,15 @@ impl Default for Text {
 struct State {
     /// The class of the character before.
     follows: usize,
-    /// A bit for each character before, the last one lowest: whether it is a letter.
-    letters: u64,
     /// The character before, where it is Han.
     han: u32,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { follows: START, letters: 0, han: 0 }
+        Self { follows: START, han: 0 }
     }
 }
-
-/// Characters between two looks at `letters`, which keeps the fifteen before them as well.
-const BLOCK: usize = 48;
 
 impl Text {
     /// Counts the JSON string whose first byte behind the quote is at `at`; returns the place behind its closing quote,
@@ -109,55 +102,30 @@ impl Text {
         self.ascii(text, 0, &mut state);
     }
 
-    /// Plain ASCII from `at`, up to a byte of another kind.
-    fn ascii(&mut self, bytes: &[u8], mut at: usize, state: &mut State) -> usize {
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let read = self.block(&rest[..rest.len().min(BLOCK)], state);
-            at += read;
-            if read < BLOCK {
-                return at;
-            }
-        }
-    }
-
-    /// The hot loop. Returns how many bytes it took.
-    fn block(&mut self, block: &[u8], state: &mut State) -> usize {
-        let State { mut follows, mut letters, .. } = *state;
-        let (mut read, mut indents) = (0, 0);
-        for &byte in block {
+    /// The hot loop: plain ASCII from `start`, up to a byte of another kind.
+    fn ascii(&mut self, bytes: &[u8], start: usize, state: &mut State) -> usize {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let (mut follows, mut read, mut indents) = (state.follows, 0, 0);
+        for &byte in rest {
             let class = usize::from(CLASS[usize::from(byte)]);
             if class > BLANK {
                 break;
             }
             let pair = follows << 3 | class;
-            letters = letters << 1 | u64::from(class <= UPPER);
             if pair | 16 == BLANKS {
                 indents += u32::from(follows == BLANK);
                 follows = INDENT;
             } else {
-                self.pairs[(pair << 1 | read & 1) & 255] += 1;
+                self.pairs[pair & 127][read & 3] += 1;
                 follows = class;
             }
             read += 1;
         }
         if read > 0 {
-            *state = State { follows, letters, han: 0 };
+            *state = State { follows, han: 0 };
             self.indents += indents;
-            self.count_long(letters, read);
         }
-        read
-    }
-
-    /// Counts letters behind the seventh and the fifteenth of a word among the last `read` characters.
-    fn count_long(&mut self, letters: u64, read: usize) {
-        let two = letters & letters >> 1;
-        let four = two & two >> 2;
-        let eight = (four & four >> 4) & ((1 << read) - 1);
-        if eight != 0 {
-            self.long += eight.count_ones();
-            self.very_long += (eight & (four & four >> 4) >> 8).count_ones();
-        }
+        start + read
     }
 
     /// The character that an escape means; `at` is behind the backslash.
@@ -212,18 +180,14 @@ impl Text {
     fn plain(&mut self, byte: u8, state: &mut State) {
         let class = usize::from(CLASS[usize::from(byte)]);
         let pair = state.follows << 3 | class;
-        let letters = state.letters << 1 | u64::from(class <= UPPER);
         let mut follows = class;
         if pair | 16 == BLANKS {
             self.indents += u32::from(state.follows == BLANK);
             follows = INDENT;
         } else {
-            self.pairs[pair << 1 & 255] += 1;
+            self.pairs[pair & 127][0] += 1;
         }
-        *state = State { follows, letters, han: 0 };
-        if class <= UPPER {
-            self.count_long(letters, 1);
-        }
+        *state = State { follows, han: 0 };
     }
 
     /// Characters in UTF-8 outside of ASCII, from `at`.
@@ -257,7 +221,7 @@ impl Text {
             self.kinds[0] += count;
             self.han_joined += known;
             self.han_runs += u32::from(state.han == 0);
-            *state = State { follows: HAN, letters: 0, han: before };
+            *state = State { follows: HAN, han: before };
         }
         3 * count as usize
     }
@@ -271,7 +235,7 @@ impl Text {
         }
         self.han_runs += u32::from(state.han == 0);
         self.han_joined += Pairs::get().count(state.han, code);
-        *state = State { follows: HAN, letters: 0, han: code };
+        *state = State { follows: HAN, han: code };
     }
 
     /// Adds up what was counted.
@@ -280,18 +244,16 @@ impl Text {
             features.add(feature, f64::from(count));
         }
         features.add(Feature::Han, -f64::from(self.han_joined));
-        for (feature, count) in [
-            (Feature::HanRun, self.han_runs),
-            (Feature::HanJoined, self.han_joined),
-            (Feature::Long, self.long),
-            (Feature::VeryLong, self.very_long),
-            (Feature::Indent, self.indents),
-        ] {
+        for (feature, count) in
+            [(Feature::HanRun, self.han_runs), (Feature::HanJoined, self.han_joined), (Feature::Indent, self.indents)]
+        {
             features.add(feature, f64::from(count));
         }
-        for (pair, [one, other]) in self.pairs.as_chunks().0.iter().enumerate() {
-            if one + other > 0 {
-                count_pair(pair >> 3, pair & 7, f64::from(*one) + f64::from(*other), features);
+        // No class stands in the rows behind the last.
+        for (pair, counts) in self.pairs.iter().enumerate().take((HAN + 1) << 3) {
+            let count: u32 = counts.iter().sum();
+            if count > 0 {
+                count_pair(pair >> 3, pair & 7, f64::from(count), features);
             }
         }
     }

@@ -76,6 +76,10 @@ impl Window for Counter {
         self.window_mut().refund(taken, now, amount, limit);
     }
 
+    fn clear_at(&self, now: Now, limit: u64) -> Moment {
+        self.window().clear_at(now, limit)
+    }
+
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
         self.window().wake_at(now, amount, limit)
     }

@@ -22,6 +22,11 @@ pub trait Window {
     /// the limit: then it never fits.
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment>;
 
+    /// The first moment at which nothing counts any more, if nothing else is charged until then.
+    fn clear_at(&self, now: Now, limit: u64) -> Moment {
+        self.wake_at(now, limit, limit).unwrap_or(now.at)
+    }
+
     /// Charges `amount` if it fits.
     fn try_take(&mut self, now: Now, amount: u64, limit: u64) -> bool {
         let fits = self.peek(now, limit).saturating_add(amount) <= limit;

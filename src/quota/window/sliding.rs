@@ -66,6 +66,10 @@ impl Window for Sliding {
         }
     }
 
+    fn clear_at(&self, now: Now, _limit: u64) -> Moment {
+        self.charges.back().map_or(now.at, |(charged, _)| charged.plus(self.span).max(now.at))
+    }
+
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
         let room = limit.checked_sub(amount)?;
         let mut sum = self.sum;
