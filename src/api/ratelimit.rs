@@ -1,6 +1,5 @@
 //! `x-ratelimit-*` in OpenAI's format (clients.md B3): what is left of the scarcer of the key's limits and the model's.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -40,22 +39,16 @@ pub(super) fn write(headers: &mut HeaderMap, left: impl Fn(Metric) -> Option<Lef
     }
 }
 
-/// As Go writes durations: `12ms`, `6.5s`, `1m30s`.
+/// As Go writes durations: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
 fn go_duration(span: Duration) -> String {
     let millis = span.as_micros().div_ceil(1000);
-    if millis < 1000 {
-        return format!("{millis}ms");
+    let seconds = millis.div_ceil(1000);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        _ if millis < 1000 => format!("{millis}ms"),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
     }
-    let (minutes, millis) = (millis / 60_000, millis % 60_000);
-    let mut text = String::new();
-    if minutes >= 60 {
-        let _infallible = write!(text, "{}h", minutes / 60);
-    }
-    if minutes > 0 {
-        let _infallible = write!(text, "{}m", minutes % 60);
-    }
-    let seconds = format!("{}.{:03}", millis / 1000, millis % 1000);
-    text + seconds.trim_end_matches('0').trim_end_matches('.') + "s"
 }
 
 #[cfg(test)]
@@ -68,9 +61,9 @@ mod tests {
         assert_eq!(text(0), "0ms");
         assert_eq!(text(12), "12ms");
         assert_eq!(text(6000), "6s");
-        assert_eq!(text(6500), "6.5s");
+        assert_eq!(text(6500), "7s");
         assert_eq!(text(90_000), "1m30s");
         assert_eq!(text(3_600_000), "1h0m0s");
-        assert_eq!(text(86_399_999), "23h59m59.999s");
+        assert_eq!(text(86_399_999), "24h0m0s");
     }
 }

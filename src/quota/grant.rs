@@ -9,6 +9,7 @@ use super::fair::Flow;
 use super::lane::Lane;
 use super::meter::Taken;
 use super::metric::{Amounts, Metric};
+use super::record::Event;
 
 /// See the module.
 #[derive(Debug)]
@@ -73,10 +74,16 @@ impl Grant {
         self.lane.with(|state| state.meter.charge(now, Amounts { requests: 1, ..Amounts::default() }));
     }
 
-    /// Its end.
-    pub(super) fn settle(mut self, spent: Spent) {
+    /// Its end, to be written down.
+    pub(super) fn settle(mut self, spent: Spent) -> (Arc<Lane>, Event) {
         self.is_open = false;
-        self.lane.settle(&self, spent);
+        let event = self.lane.settle(&self, spent);
+        (self.lane.clone(), event)
+    }
+
+    /// Its beginning, to be written down before it is sent.
+    pub(super) fn taken(&self) -> Event {
+        Event::Took { id: self.id, taken: self.taken }
     }
 
     /// The upstream refused it.
@@ -95,7 +102,8 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if self.is_open {
             let is_sent = self.is_sent.load(Ordering::Relaxed);
-            self.lane.settle(self, if is_sent { Spent::Unknown } else { Spent::Nothing });
+            let event = self.lane.settle(self, if is_sent { Spent::Unknown } else { Spent::Nothing });
+            self.lane.record(event);
         }
     }
 }

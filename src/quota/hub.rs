@@ -13,7 +13,7 @@ use super::moment::{Clock, Moment, Now};
 use super::record::RecordRef;
 
 /// Where records go.
-pub(super) type Recorder = Box<dyn Fn(RecordRef<'_>) + Send + Sync>;
+pub(super) type Recorder = Box<dyn Fn(&[RecordRef<'_>]) + Send + Sync>;
 
 /// See the module.
 pub(super) struct Hub {
@@ -75,8 +75,8 @@ impl Hub {
         self.ids.fetch_max(last + 1, Ordering::Relaxed);
     }
 
-    pub(super) fn record(&self, record: RecordRef<'_>) {
-        (self.recorder)(record);
+    pub(super) fn record(&self, records: &[RecordRef<'_>]) {
+        (self.recorder)(records);
     }
 
     /// Looks at `lane` again at `moment`.

@@ -151,10 +151,7 @@ impl Lane {
     pub(super) async fn enter(self: &Arc<Self>, ask: &Ask, flow: &Flow, patience: Duration) -> Result<Grant, Refused> {
         let now = self.hub.now();
         let (place, receiver) = match self.try_enter(now, ask, flow, patience)? {
-            Entered::Now(grant) => {
-                self.record_taken(&grant);
-                return Ok(grant);
-            }
+            Entered::Now(grant) => return Ok(grant),
             Entered::InLine(place, receiver) => (place, receiver),
         };
         let _seat = Seat { lane: self, place };
@@ -162,7 +159,6 @@ impl Lane {
         match tokio::time::timeout_at(deadline, receiver).await {
             Ok(Ok(mut grant)) => {
                 grant.waited = self.hub.now().at.since(now.at);
-                self.record_taken(&grant);
                 Ok(grant)
             }
             _ => Err(self.too_late(ask, flow)),
@@ -273,15 +269,15 @@ impl Lane {
         Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels, taken.at.at.since(since))
     }
 
-    fn record_taken(&self, grant: &Grant) {
-        self.record(Event::Took { id: grant.id, taken: grant.taken });
+    /// Writes an event down, where there are limits that it counts for.
+    pub(super) fn record(&self, event: Event) {
+        if self.is_recorded() {
+            self.hub.record(&[RecordRef { lane: &self.name, event: &event }]);
+        }
     }
 
-    pub(super) fn record(&self, event: Event) {
-        if self.with(|state| state.meter.limits().is_empty()) {
-            return;
-        }
-        self.hub.record(RecordRef { lane: &self.name, event: &event });
+    pub(super) fn is_recorded(&self) -> bool {
+        self.with(|state| !state.meter.limits().is_empty())
     }
 
     pub(super) fn left(&self, metric: Metric) -> Option<Left> {
@@ -302,8 +298,8 @@ impl Lane {
         })
     }
 
-    /// The end of a request that was let in.
-    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent) {
+    /// The end of a request that was let in, to be written down.
+    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent) -> Event {
         let now = self.hub.now();
         let learned = self.with(|state| {
             state.settle(now, grant.id, spent);
@@ -314,9 +310,9 @@ impl Lane {
             }
             state.review(now)
         });
-        self.record(Event::Settled { id: grant.id, at: now, spent });
         self.record_lessons(&learned);
         self.dispatch(now);
+        Event::Settled { id: grant.id, at: now, spent }
     }
 
     /// The upstream refused a request because of `metric` (or did not say why): it has cost nothing but itself.

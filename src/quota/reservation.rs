@@ -1,10 +1,13 @@
 //! What a request holds of its key's limits and of its model's, settled together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ask::{Guess, Spent};
 use super::grant::Grant;
+use super::lane::Lane;
 use super::metric::Metric;
+use super::record::{Event, RecordRef};
 use super::view::Left;
 
 /// See the module. Dropped without a word it is settled as unknown if it was sent, else given back.
@@ -15,9 +18,24 @@ pub struct Reservation {
     waited: Duration,
 }
 
+/// Writes events of one request down together: one write costs less than two.
+fn write_down(events: &[(Arc<Lane>, Event)]) {
+    let records: Vec<RecordRef<'_>> = events
+        .iter()
+        .filter(|(lane, _)| lane.is_recorded())
+        .map(|(lane, event)| RecordRef { lane: &lane.name, event })
+        .collect();
+    if let Some((lane, _)) = events.first().filter(|_| !records.is_empty()) {
+        lane.hub.record(&records);
+    }
+}
+
 impl Reservation {
+    /// What was taken is written down before anything is sent.
     pub(super) fn new(own: Option<Grant>, model: Grant, waited: Duration) -> Self {
-        Self { own, model, waited }
+        let reservation = Self { own, model, waited };
+        write_down(&reservation.grants().map(|grant| (grant.lane().clone(), grant.taken())).collect::<Vec<_>>());
+        reservation
     }
 
     /// What the request waited for, if it had to.
@@ -51,13 +69,14 @@ impl Reservation {
 
     /// Its end.
     pub fn settle(self, spent: Spent) {
-        self.own.into_iter().chain([self.model]).for_each(|grant| grant.settle(spent));
+        let ended: Vec<_> = self.own.into_iter().chain([self.model]).map(|grant| grant.settle(spent)).collect();
+        write_down(&ended);
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that. Whether by our own
     /// reckoning nothing was left either.
     pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
-        self.own.into_iter().for_each(|grant| grant.settle(Spent::Nothing));
+        write_down(&self.own.into_iter().map(|grant| grant.settle(Spent::Nothing)).collect::<Vec<_>>());
         self.model.refused(metric, retry_after)
     }
 

@@ -23,6 +23,9 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The journal's name in the state folder.
 const NAME: &str = "quota";
 
+/// Room for the usual event (bytes; ours).
+const EVENT_BYTES: usize = 160;
+
 /// Everything that a snapshot holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -71,6 +74,13 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
         .ok()
 }
 
+fn write(journal: &Journal, records: &[RecordRef<'_>]) -> Result<(), String> {
+    let bytes =
+        |record| postcard::to_extend(record, Vec::with_capacity(EVENT_BYTES)).map_err(|error| error.to_string());
+    let written = records.iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
+    journal.append_all(written).map_err(|error| error.to_string())
+}
+
 fn event(bytes: &[u8]) -> Option<Record> {
     postcard::from_bytes(bytes)
         .map_err(|error| warn!(%error, "an event of the state cannot be read and is left out"))
@@ -78,13 +88,14 @@ fn event(bytes: &[u8]) -> Option<Record> {
 }
 
 /// Writes each event down. Without a journal nothing is kept.
-pub(super) fn recorder(journal: Option<Arc<Journal>>, metrics: Arc<Metrics>) -> impl Fn(RecordRef<'_>) + Send + Sync {
+pub(super) fn recorder(
+    journal: Option<Arc<Journal>>,
+    metrics: Arc<Metrics>,
+) -> impl Fn(&[RecordRef<'_>]) + Send + Sync {
     let failures = AtomicU64::new(0);
-    move |record| {
+    move |records| {
         let Some(journal) = &journal else { return };
-        let written = postcard::to_stdvec(&record).map_err(|error| error.to_string());
-        let written = written.and_then(|bytes| journal.append(&bytes).map_err(|error| error.to_string()));
-        if let Err(error) = written {
+        if let Err(error) = write(journal, records) {
             metrics.quota.unwritten.inc();
             // A full disk would fill the log as well.
             if failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {

@@ -3,6 +3,8 @@
 //! A lock is held for arithmetic only, one for the list of models and one for each model. It reads no clock and no
 //! file: what was learned is handed out and in as a value.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,7 +76,7 @@ impl Estimator {
         is_thinking: Option<bool>,
         so_far: u64,
     ) -> Guess {
-        self.with(model, |known| known.outputs.expect(key, asked, is_thinking, so_far))
+        self.with(model, |known| known.remaining(key, asked, is_thinking, so_far))
             .unwrap_or_else(|| Outputs::default().expect(key, asked, is_thinking, so_far))
     }
 
@@ -136,7 +138,10 @@ impl Estimator {
 
 /// Answers that each teach something about prompts; after that every so many-th does (ours).
 const EAGER: u64 = 200;
-const RARELY: u64 = 16;
+const RARELY: u64 = 64;
+/// Answers for which a guess of a length may be told again (ours), and how many guesses are kept for that.
+const FRESH: u64 = 8;
+const MOST_GUESSES: usize = 64;
 
 /// The shape of what is exported. A change of [`super::Feature`] changes what weights mean: count this up with it.
 const VERSION: u64 = 1;
@@ -149,15 +154,40 @@ struct Model {
     calibration: Calibration,
     outputs: Outputs,
     speed: Speed,
+    /// Guesses of whole answers' lengths by a hash of who asked for what: working one out costs more than the rest of an
+    /// estimate, and a few answers change little.
+    guesses: HashMap<u64, Guess>,
 }
 
 impl Model {
     fn new(name: &str) -> Arc<Mutex<Self>> {
         let calibration = Calibration::of_model(name);
-        Arc::new(Mutex::new(Self { answers: 0, calibration, outputs: Outputs::default(), speed: Speed::default() }))
+        Arc::new(Mutex::new(Self {
+            answers: 0,
+            calibration,
+            outputs: Outputs::default(),
+            speed: Speed::default(),
+            guesses: HashMap::new(),
+        }))
+    }
+
+    fn remaining(&mut self, key: &str, asked: Option<u64>, is_thinking: Option<bool>, so_far: u64) -> Guess {
+        if so_far > 0 {
+            return self.outputs.expect(key, asked, is_thinking, so_far);
+        }
+        let mut hasher = DefaultHasher::new();
+        (key, asked, is_thinking).hash(&mut hasher);
+        if self.guesses.len() >= MOST_GUESSES {
+            self.guesses.clear();
+        }
+        let outputs = &mut self.outputs;
+        *self.guesses.entry(hasher.finish()).or_insert_with(|| outputs.expect(key, asked, is_thinking, 0))
     }
 
     fn learn(&mut self, learned: Learned<'_>) -> Option<f64> {
+        if self.calibration.learned() < EAGER || self.answers.is_multiple_of(FRESH) {
+            self.guesses.clear();
+        }
         if let Some(output) = learned.output {
             self.outputs.learn(learned.key, learned.asked, learned.is_thinking, output);
             if let Some(total) = learned.total {
