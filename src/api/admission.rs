@@ -25,6 +25,9 @@ use crate::upstream::{Answer, KeyLease, RequestBody, UpstreamError};
 /// teaches, so more than a few in a row are not a matter of waiting.
 const MOST_REFUSALS: u32 = 10;
 
+/// Nothing that was refused is sent again sooner (ours).
+const TOO_SOON: Duration = Duration::from_millis(100);
+
 /// The limits of a model at an endpoint, before anything was learned.
 pub type LimitsOf = Box<dyn Fn(&str, Route) -> Limits + Send + Sync>;
 
@@ -82,7 +85,11 @@ impl Exchange {
         loop {
             let (lease, reservation, is_governed) =
                 self.admit(ask, deadline).await.map_err(|error| still(&mut last, error))?;
-            if last.take().is_some() {
+            if let Some((refusal, model)) = last.take() {
+                if reservation.waited_for().is_none() && reservation.waited() < TOO_SOON {
+                    // No limit is known that could rest after a refusal.
+                    return Err(GatewayError::Refused(refusal, model));
+                }
                 // The last refusal is counted when a caller learns of it; this one no caller will.
                 self.settlement.upstream_error("rate_limit");
             }
@@ -112,19 +119,29 @@ impl Exchange {
     /// Step 6: the account whose turn comes first, and what the request holds there.
     async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation, bool), GatewayError> {
         let (model, now) = (&self.settlement.model, Instant::now());
-        let (lease, (account, limits)) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
+        let (lease, account) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
+        let reservation = self.enter(account, model, ask, deadline.saturating_duration_since(now)).await?;
+        Ok((lease, reservation, account.0.is_governed))
+    }
+
+    /// Stands in line for `model` at an account.
+    pub(super) async fn enter(
+        &self,
+        (account, limits): &(AccountQuota, LimitsOf),
+        model: &str,
+        ask: &Ask,
+        patience: Duration,
+    ) -> Result<Reservation, GatewayError> {
         let request = Request {
             account,
             model,
             limits: &|| if account.is_governed { limits(model, self.target.route) } else { Limits::default() },
             caller: &self.tenant.quota,
             ask,
-            patience: deadline.saturating_duration_since(now),
+            patience,
         };
         let admitted = self.snapshot.quota.quota.admit(request).await;
-        admitted
-            .map(|reservation| (lease, reservation, account.is_governed))
-            .map_err(|error| GatewayError::Quota(error, model.clone()))
+        admitted.map_err(|error| GatewayError::Quota(error, model.to_owned()))
     }
 
     fn soonest(&self, ask: &Ask, now: Instant) -> Option<(KeyLease, &(AccountQuota, LimitsOf))> {
@@ -151,7 +168,8 @@ impl Exchange {
         access.quota.left(&account.name, &self.settlement.model, &self.tenant.name, metric)
     }
 
-    fn learn(&self, reservation: Reservation, refusal: &Refusal, is_governed: bool) {
+    /// What a refusal for a limit teaches.
+    pub(super) fn learn(&self, reservation: Reservation, refusal: &Refusal, is_governed: bool) {
         let metric = match refusal.cause {
             Cause::RateLimit(metric) => metric,
             _ => None,

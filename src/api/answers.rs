@@ -231,7 +231,9 @@ fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayErro
 /// The limits on an answer's body.
 fn relay_limits(exchange: &Exchange) -> RelayLimits {
     let settings = &exchange.snapshot.settings;
-    RelayLimits { idle: settings.idle_timeout, deadline: exchange.settlement.started() + settings.total_timeout }
+    // Time in line is no part of the answer's.
+    let begun = exchange.settlement.started() + exchange.settlement.waited;
+    RelayLimits { idle: settings.idle_timeout, deadline: begun + settings.total_timeout }
 }
 
 /// Step 10: the response, its body carrying the settlement.

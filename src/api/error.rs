@@ -66,6 +66,9 @@ pub enum GatewayError {
     /// A header that says how long to wait, but not in a way that can be read.
     #[error("`x-flowgate-max-wait` must be a number of seconds such as `0` or `2.5`, or a duration such as `30s`.")]
     MaxWait,
+    /// The same of a header that asks for signs of life.
+    #[error("`x-flowgate-keep-alive` must be a duration from `1s` to `60s`, such as `5s`.")]
+    KeepAlive,
     /// An answer that is none.
     #[error("{0} The request may have been charged; try again.")]
     Answer(#[from] AnswerFault),

@@ -7,12 +7,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use hyper::body::{Body, Incoming};
 
+use super::admission::Reserved;
 use super::answers::{self, Answered, Expected};
 use super::body::BodyLimits;
 use super::error::GatewayError;
 use super::headers;
+use super::patience::KeepAlive;
 use super::route::{Route, Target};
 use super::serve::Snapshot;
+use super::turn::{Turn, turn};
 use super::upload::{FormModel, Upload};
 use crate::catalog::{ResolvedModel, quirks};
 use crate::quota::Reservation;
@@ -34,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) upstream_headers: HeaderMap,
     /// How long it may stand in line.
     pub(super) patience: Duration,
+    /// Its wish for signs of life until then.
+    pub(super) keep_alive: Option<KeepAlive>,
 }
 
 impl Exchange {
@@ -46,15 +51,27 @@ impl Exchange {
         Ok(model)
     }
 
+    /// The caller waits for a stream: it gets signs of life from now on, if it asked for them.
+    pub(super) fn begin_keep_alive(&mut self) -> Result<(), GatewayError> {
+        let Some(keep_alive) = self.keep_alive.take() else { return Ok(()) };
+        self.settlement.head_sent = Some(keep_alive.begin()?);
+        Ok(())
+    }
+
     /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.
     pub(super) async fn call(&mut self, body: RequestBody, ask: Option<&Ask>) -> Result<Answer, GatewayError> {
         let path = self.target.path.clone();
         let reserved = self.call_reserved(self.method.clone(), &path, body, ask).await?;
+        Ok(self.take(reserved))
+    }
+
+    /// Keeps what the settlement needs of a call.
+    fn take(&mut self, reserved: Reserved) -> Answer {
         self.settlement.reservation = reserved.reservation;
         self.settlement.book = Some((self.snapshot.quota.book.clone(), reserved.answer.lease.account().name().clone()));
         self.settlement.waited += reserved.waited;
         self.note(&reserved.answer);
-        Ok(reserved.answer)
+        reserved.answer
     }
 
     /// Steps 7 to 9, once.
@@ -96,21 +113,35 @@ impl Exchange {
         let limits = self.upload_limits();
         body.as_ref().map_or(Ok(()), |body| limits.check_declared(body))?;
         let seen = Arc::new(OnceLock::new());
-        let form = boundary.map(|boundary| {
-            let model =
-                FormModel { tenant: self.tenant.clone(), aliases: self.snapshot.aliases.clone(), seen: seen.clone() };
-            (FormTap::new(boundary, "model"), model)
-        });
-        let body = match body.take().filter(|body| !body.is_end_stream()) {
-            Some(body) => Upload::body(body, form, limits),
-            None => RequestBody::Full(Bytes::new()),
+        let Some(body) = body.take().filter(|body| !body.is_end_stream()) else {
+            let answer = self.call(RequestBody::Full(Bytes::new()), None).await?;
+            return answers::read(self, answer, Expected::default()).await;
         };
-        let answer = self.call(body, None).await?;
+        let Some(boundary) = boundary else {
+            let answer = self.call(Upload::body(body, None, limits), None).await?;
+            return answers::read(self, answer, Expected::default()).await;
+        };
+        let (gate, turn) = turn();
+        let (tenant, aliases) = (self.tenant.clone(), self.snapshot.aliases.clone());
+        let form = FormModel { tenant, aliases, seen: seen.clone(), gate };
+        let body = Upload::body(body, Some((FormTap::new(boundary, "model"), form)), limits);
+        self.form(body, turn, &seen).await
+    }
+
+    /// A form, whose model is known when its turn comes.
+    async fn form(
+        &mut self,
+        body: RequestBody,
+        turn: Turn,
+        seen: &OnceLock<ResolvedModel>,
+    ) -> Result<Answered, GatewayError> {
+        let called = self.call_at_turn(body, turn, seen).await;
         let mut expected = Expected::default();
         if let Some(model) = seen.get() {
             self.settlement.model.clone_from(&model.id);
             expected.edits.extend(model.is_renamed.then_some("model"));
         }
+        let answer = self.take(called?);
         answers::read(self, answer, expected).await
     }
 

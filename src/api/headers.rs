@@ -46,15 +46,22 @@ pub(super) const EDITS: HeaderName = HeaderName::from_static("x-flowgate-edits")
 
 /// How long the caller lets its request stand in line.
 const MAX_WAIT: &str = "x-flowgate-max-wait";
+/// How often the caller wants a sign of life while it waits for a stream.
+pub(super) const KEEP_ALIVE: HeaderName = HeaderName::from_static("x-flowgate-keep-alive");
 /// How long it did (milliseconds).
 pub(super) const WAITED: HeaderName = HeaderName::from_static("x-flowgate-wait-ms");
 
 /// How long a request may wait: at most `most`, less if its header says so. `None` when that cannot be read.
 pub(super) fn patience(headers: &HeaderMap, most: Duration) -> Option<Duration> {
     let Some(value) = headers.get(MAX_WAIT) else { return Some(most) };
+    duration(value).map(|asked| asked.min(most))
+}
+
+/// A span of time: seconds such as `0` or `2.5`, or with a unit such as `30s`.
+pub(super) fn duration(value: &HeaderValue) -> Option<Duration> {
     let asked = text(value)?.trim();
     let seconds = asked.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.or_else(|| humantime::parse_duration(asked).ok()).map(|asked| asked.min(most))
+    seconds.or_else(|| humantime::parse_duration(asked).ok())
 }
 
 /// The headers of an upstream call: those of the caller that may pass, and what `extra` allows.

@@ -15,11 +15,13 @@ pub mod head;
 mod headers;
 mod limits;
 mod models;
+mod patience;
 mod ratelimit;
 mod request_id;
 pub mod rewrite;
 pub mod route;
 mod serve;
+mod turn;
 mod upload;
 
 pub use admission::{LimitsOf, QuotaAccess};

@@ -18,6 +18,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
+use super::patience::{self, KeepAlive};
 use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
 use super::{embeddings, estimate, limits, models, ratelimit, request_id};
@@ -98,14 +99,30 @@ impl Gateway {
 
     /// Answers one request. Never fails: every failure is an error object. Dropping the future
     /// abandons the request, closes its upstream call and settles it.
-    pub async fn serve(&self, request: Request<Incoming>) -> Response<RelayBody> {
+    pub async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Response<RelayBody> {
         let id = request_id::fresh();
-        match AssertUnwindSafe(self.serve_unguarded(request, id.clone())).catch_unwind().await {
+        let Some(asked) = request.headers().get(headers::KEEP_ALIVE).cloned() else {
+            return self.serve_guarded(request, &id, None).await;
+        };
+        let (keep_alive, signs) = patience::keep_alive(asked);
+        let (gateway, own_id) = (self.clone(), id.clone());
+        let work = async move { gateway.serve_guarded(request, &own_id, Some(keep_alive)).await };
+        signs.answer(Box::pin(work), &id).await
+    }
+
+    async fn serve_guarded(
+        &self,
+        request: Request<Incoming>,
+        id: &str,
+        keep_alive: Option<KeepAlive>,
+    ) -> Response<RelayBody> {
+        let served = self.serve_unguarded(request, id.to_owned(), keep_alive);
+        match AssertUnwindSafe(served).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
                 self.metrics.panics.inc();
                 error!("a request panicked; this is a mistake of the gateway, please report it");
-                with_request_id(GatewayError::Panic.response(false, &id), &id)
+                with_request_id(GatewayError::Panic.response(false, id), id)
             }
         }
     }
@@ -117,7 +134,12 @@ impl Gateway {
         with_request_id(error.response(route::is_anthropic(path), &id), &id)
     }
 
-    async fn serve_unguarded(&self, request: Request<Incoming>, id: String) -> Response<RelayBody> {
+    async fn serve_unguarded(
+        &self,
+        request: Request<Incoming>,
+        id: String,
+        keep_alive: Option<KeepAlive>,
+    ) -> Response<RelayBody> {
         let (parts, body) = request.into_parts();
         let mut body = Some(body);
         self.count_client_retry(&parts.headers);
@@ -134,6 +156,7 @@ impl Gateway {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, is_anthropic),
         };
+        exchange.keep_alive = keep_alive;
         match self.run(&mut exchange, &parts, &mut body).await {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
@@ -183,6 +206,7 @@ impl Gateway {
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             patience,
+            keep_alive: None,
             snapshot,
             target,
             tenant,
@@ -228,6 +252,9 @@ impl Gateway {
             head.require_model()?;
         }
         let model = exchange.resolve(&head.model)?;
+        if head.is_streaming && exchange.target.route == Route::Chat {
+            exchange.begin_keep_alive()?;
+        }
         let mut rewrite = Rewrite::plan(exchange.target.route, &head, &model);
         exchange.settlement.model = model.id;
         let size = estimate::size(exchange, &head);
@@ -269,7 +296,8 @@ fn multipart_boundary(headers: &HeaderMap) -> Option<String> {
     headers.get(header::CONTENT_TYPE).and_then(headers::text).and_then(multipart::boundary)
 }
 
-fn with_request_id(mut response: Response<RelayBody>, id: &str) -> Response<RelayBody> {
+/// `response` with the id that every response has.
+pub(super) fn with_request_id(mut response: Response<RelayBody>, id: &str) -> Response<RelayBody> {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(headers::REQUEST_ID, value);
     }

@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::BodyLimits;
+use super::turn::Gate;
 use crate::catalog::ResolvedModel;
 use crate::catalog::alias::Aliases;
 use crate::tenant::Tenant;
@@ -19,22 +21,26 @@ use crate::upstream::{BodyFailure, RequestBody};
 use crate::wire::multipart::FormTap;
 
 /// What decides about the model named in a form, and where it is noted.
-#[derive(Debug, Clone)]
 pub(super) struct FormModel {
     pub(super) tenant: Arc<Tenant>,
     pub(super) aliases: Arc<Aliases>,
     /// The model that goes upstream, once it has been seen.
     pub(super) seen: Arc<OnceLock<ResolvedModel>>,
+    /// Where the form waits for its turn.
+    pub(super) gate: Gate,
 }
 
 impl FormModel {
-    fn decide(&self, asked: &str) -> Result<Option<String>, BodyFailure> {
+    fn decide(&mut self, asked: &str) -> Result<Option<String>, BodyFailure> {
         let model = self.aliases.resolve(asked);
         if !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
             return Err(BodyFailure::Model(asked.to_owned()));
         }
         let replacement = model.is_renamed.then(|| model.id.clone());
-        let _already_seen = self.seen.set(model);
+        if self.seen.get_or_init(|| model.clone()).id != model.id {
+            return Err(BodyFailure::TwoModels);
+        }
+        self.gate.close();
         Ok(replacement)
     }
 }
@@ -47,10 +53,14 @@ pub(super) struct Upload {
     received: u64,
     started: Instant,
     timer: Pin<Box<Sleep>>,
+    /// The caller has sent all of it.
+    is_received: bool,
     is_over: bool,
-    /// For a limited key the last piece stays here until the form is over and its model was seen: an
-    /// upstream that has every byte would run it.
+    /// The last piece of a form stays here until the form is over, its model was seen and its turn has come: an upstream
+    /// that has every byte would run it.
     kept_back: Option<Bytes>,
+    /// Since when it waits for its turn.
+    held_since: Option<Instant>,
     /// Dropped when everything has been handed over; the clock for the answer starts then.
     _until_sent: oneshot::Sender<()>,
 }
@@ -68,21 +78,38 @@ impl Upload {
             received: 0,
             started,
             timer,
+            is_received: false,
             is_over: false,
             kept_back: None,
+            held_since: None,
             _until_sent: until_sent,
         };
         RequestBody::Streamed(Box::pin(upload), sent)
     }
 
-    /// Whether the form has to name a model that the key may use.
-    fn is_limited(&self) -> bool {
-        self.form.as_ref().is_some_and(|(_, model)| model.tenant.models.is_some())
+    /// The piece before `piece` of a form, else `piece` itself.
+    fn release(&mut self, piece: Bytes) -> Bytes {
+        match self.form {
+            Some(_) if piece.is_empty() => piece,
+            Some(_) => self.kept_back.replace(piece).unwrap_or_default(),
+            None => piece,
+        }
     }
 
-    /// The piece before `piece` for a limited key, else `piece` itself.
-    fn release(&mut self, piece: Bytes) -> Bytes {
-        if self.is_limited() { self.kept_back.replace(piece).unwrap_or_default() } else { piece }
+    /// Ready when nothing holds it back. The time until then is not the caller's.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BodyFailure>> {
+        let Some((_, model)) = &mut self.form else { return Poll::Ready(Ok(())) };
+        match model.gate.poll_open(context) {
+            Poll::Pending => {
+                self.held_since.get_or_insert_with(Instant::now);
+                Poll::Pending
+            }
+            Poll::Ready(false) => Poll::Ready(Err(BodyFailure::Caller("it was not let in".to_owned()))),
+            Poll::Ready(true) => {
+                self.started += self.held_since.take().map_or(Duration::ZERO, |since| since.elapsed());
+                Poll::Ready(Ok(()))
+            }
+        }
     }
 
     fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<BodyFailure> {
@@ -107,12 +134,19 @@ impl Upload {
         }
     }
 
+    /// If no model was seen until now, none will be. It may still name one to a reader more lenient than ours.
+    fn received_all(&mut self) -> Result<(), BodyFailure> {
+        self.is_received = true;
+        let Some((_, model)) = &mut self.form else { return Ok(()) };
+        if model.tenant.models.is_some() && model.seen.get().is_none() {
+            return Err(BodyFailure::Model(String::new()));
+        }
+        model.gate.close();
+        Ok(())
+    }
+
     fn end(&mut self) -> Option<Result<Frame<Bytes>, BodyFailure>> {
         self.is_over = true;
-        // A form whose model could not be read may still name one to a reader more lenient than ours.
-        if self.is_limited() && self.form.as_ref().is_some_and(|(_, model)| model.seen.get().is_none()) {
-            return Some(Err(BodyFailure::Model(String::new())));
-        }
         let kept = self.kept_back.take().unwrap_or_default();
         let last = self.form.as_mut().map(|(tap, _)| tap.finish()).unwrap_or_default();
         let last = if kept.is_empty() { last } else { Bytes::from([kept, last].concat()) };
@@ -129,10 +163,19 @@ impl Body for Upload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFailure>>> {
         while !self.is_over {
+            if let Err(failure) = ready!(self.poll_turn(context)) {
+                return Poll::Ready(Some(Err(failure)));
+            }
+            if self.is_received {
+                return Poll::Ready(self.end());
+            }
             let frame = match Pin::new(&mut self.incoming).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => frame,
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(BodyFailure::Caller(error.to_string())))),
-                Poll::Ready(None) => return Poll::Ready(self.end()),
+                Poll::Ready(None) => match self.received_all() {
+                    Ok(()) => continue,
+                    Err(failure) => return Poll::Ready(Some(Err(failure))),
+                },
                 Poll::Pending => return self.poll_timer(context).map(|failure| Some(Err(failure))),
             };
             let Ok(data) = frame.into_data() else { continue };

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 pub use super::relayed::{RelayError, Relayed};
 use super::settle::{Outcome, Settlement};
+use super::waiting::Waiting;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum RelayBody {
     Refusal(Bytes, Incoming),
     /// As it comes from the upstream.
     Relayed(Box<Relayed>),
+    /// Comments first: there was no answer yet when the head went out.
+    Waiting(Box<Waiting>),
 }
 
 impl RelayBody {
@@ -64,6 +67,7 @@ impl Body for RelayBody {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Self::Relayed(body) => body.poll_frame(context),
+            Self::Waiting(body) => body.poll_frame(context),
         }
     }
 
@@ -71,6 +75,7 @@ impl Body for RelayBody {
         match self {
             Self::Whole(bytes, _) | Self::Refusal(bytes, _) => bytes.is_empty(),
             Self::Relayed(body) => body.is_ended(),
+            Self::Waiting(body) => body.is_ended(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Body for RelayBody {
         match self {
             Self::Whole(bytes, _) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relayed(body) => body.size_hint(),
+            Self::Waiting(body) => body.size_hint(),
         }
     }
 }

@@ -16,3 +16,4 @@ pub mod restream;
 pub mod settle;
 pub mod usage;
 pub mod usage_tap;
+pub mod waiting;

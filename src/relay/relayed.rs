@@ -18,7 +18,7 @@ use super::usage_tap::UsageTap;
 /// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
 const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
 /// Time for an error event to leave before the connection is broken off (ours).
-const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
+pub(super) const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
 
 /// Why a relayed body broke off.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::IntGauge;
@@ -83,6 +84,9 @@ pub struct Settlement {
     pub estimated: Option<Box<Estimated>>,
     /// Where its cost is noted, and for which account.
     pub book: Option<(Arc<dyn Book>, Arc<str>)>,
+    /// Whether a head with status 200 went out before there was an answer; what came of it later is a matter of the
+    /// body then.
+    pub head_sent: Option<Arc<AtomicBool>>,
 }
 
 impl fmt::Debug for Settlement {
@@ -114,6 +118,7 @@ impl Settlement {
             waited: Duration::ZERO,
             estimated: None,
             book: None,
+            head_sent: None,
         }
     }
 
@@ -163,6 +168,16 @@ impl Settlement {
         let errors = estimated.learn(&self.model, &self.key, &self.usage, first, total);
         for (kind, error) in [("prompt", errors.prompt), ("output", errors.output)] {
             error.into_iter().for_each(|error| self.metrics.quota.estimated(kind, error));
+        }
+    }
+
+    /// What the caller saw counts.
+    fn remember_head(&mut self) {
+        if self.head_sent.take().is_some_and(|sent| sent.load(Ordering::Relaxed)) {
+            self.status = 200;
+            if self.outcome == Outcome::Refused {
+                self.outcome = Outcome::Broken;
+            }
         }
     }
 
@@ -239,6 +254,7 @@ impl Drop for Settlement {
         if let Some((book, account)) = self.book.take() {
             book.note(&account, &self.model, &self.usage);
         }
+        self.remember_head();
         self.observe();
         self.log();
     }

@@ -23,6 +23,9 @@ pub enum BodyFailure {
     /// The form names a model that this key may not use.
     #[error("the model `{0}` does not exist or this key has no access to it")]
     Model(String),
+    /// The form names two models: its place in line was for the first, and which one would run nobody knows.
+    #[error("the form names two different models, send one")]
+    TwoModels,
 }
 
 /// A streamed body, boxed: uploads are rare and large.

@@ -13,6 +13,7 @@ mod kill;
 mod listeners;
 mod logs;
 mod program;
+mod quota;
 mod readme;
 mod reload;
 mod reload_files;

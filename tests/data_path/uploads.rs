@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::support::{Act, Got, Raw, Rig, Script, json_answer};
 
-const MODEL: &str = "FunAudioLLM/SenseVoiceSmall";
+pub(super) const MODEL: &str = "FunAudioLLM/SenseVoiceSmall";
 const ALIAS: &str = "[models.alias]\n\"whisper-1\" = \"FunAudioLLM/SenseVoiceSmall\"\n";
 const KEY: &str =
     "[[key]]\nname = \"bob\"\nsecret = { env = \"KEY_BOB\" }\nmodels = [\"FunAudioLLM/SenseVoiceSmall\"]\n";
 
-fn field(name: &str, value: &str) -> String {
+pub(super) fn field(name: &str, value: &str) -> String {
     format!("--b0\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
 }
 
@@ -27,13 +27,13 @@ fn audio(length: usize) -> Vec<u8> {
     unit.iter().copied().cycle().take(length).collect()
 }
 
-fn form(model: &str, content: &[u8], model_first: bool) -> Vec<u8> {
+pub(super) fn form(model: &str, content: &[u8], model_first: bool) -> Vec<u8> {
     let (model, file) = (field("model", model).into_bytes(), file(content));
     let parts = if model_first { [model, file] } else { [file, model] };
     [parts.concat(), b"--b0--\r\n".to_vec()].concat()
 }
 
-fn post(rig: &Rig, body: Vec<u8>) -> reqwest::RequestBuilder {
+pub(super) fn post(rig: &Rig, body: Vec<u8>) -> reqwest::RequestBuilder {
     let request = rig.request(reqwest::Method::POST, "/v1/audio/transcriptions");
     request.header("content-type", "multipart/form-data; boundary=b0").body(body)
 }

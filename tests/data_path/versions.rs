@@ -104,6 +104,45 @@ async fn http_2_streams_break_off_uncleanly() {
     assert_eq!(events(&text).pop().unwrap()["error"]["code"], "upstream_stream_broken", "{text}");
 }
 
+/// An answer over HTTP/2 to a request with these headers.
+async fn asked_with(rig: &Rig, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> (u16, String) {
+    let mut request = http::Request::post(format!("http://{}{path}", rig.address)).version(http::Version::HTTP_2);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = within(20, "an answer", h2().request(request.body(Full::new(body.into())).unwrap())).await.unwrap();
+    let status = response.status().as_u16();
+    let body = within(20, "a body", response.into_body().collect()).await.unwrap().to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn http_2_has_signs_of_life() {
+    let event = b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n";
+    let late = Act::Wait(std::time::Duration::from_secs(3));
+    let script = Script::always(vec![late, super::support::sse(event), Act::Close]).await;
+    let rig = Rig::before(&script.base_url(), "").await;
+    let body = stream(MODEL, "x", json!({})).to_string().into_bytes();
+    let (status, text) = asked_with(&rig, "/v1/chat/completions", &[("x-flowgate-keep-alive", "1s")], body).await;
+    assert!(status == 200 && text.starts_with(": waiting\n\n") && text.ends_with("data: [DONE]\n\n"), "{text}");
+    rig.is_idle().await;
+}
+
+/// The refusal arrives although the form was on its way.
+#[tokio::test]
+async fn http_2_uploads_are_refused_at_the_door() {
+    let script = Script::always(vec![json_answer(200, "{}")]).await;
+    let config = super::quota::limited("rpm = 1").replace(MODEL, super::uploads::MODEL);
+    let rig = Rig::before(&script.base_url(), &config).await;
+    let headers = [("content-type", "multipart/form-data; boundary=b0"), ("x-flowgate-max-wait", "0")];
+    for (size, expected) in [(1000, 200), (1000, 429), (2_000_000, 429)] {
+        let form = super::uploads::form(super::uploads::MODEL, &vec![b'x'; size], true);
+        let (status, text) = asked_with(&rig, "/v1/audio/transcriptions", &headers, form).await;
+        assert!(status == expected && (status == 200 || text.contains("rate_limit_exceeded")), "{size}: {text}");
+    }
+    rig.is_idle().await;
+}
+
 #[tokio::test]
 async fn http_2_callers_who_leave_take_their_request_along() {
     let script = Script::always(vec![Act::Stall]).await;

@@ -61,6 +61,9 @@ pub(super) fn quota_message(error: &AdmitError, model: &str) -> String {
             limit.source,
             remedy(metric, limit.value),
         ),
+        Refused::Later { metric: None, .. } if error.is_own => {
+            "Rate limit reached: your key has as many requests under way at the same time as it may have. Try again when one of them is over. A longer `queue.max_wait` or `x-flowgate-max-wait` would let it wait here.".to_owned()
+        }
         Refused::Later { metric, wait } => {
             let limit = metric.map_or("a limit".to_owned(), |metric| format!("the {} limit", metric.name()));
             let seconds = wait.as_millis().div_ceil(1000);

@@ -49,6 +49,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// When an overloaded model is worth another try (ours).
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
+/// When a limit is tried again that frees itself nobody knows when: "at once" would be a storm (ours).
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+
 pub(super) const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 
@@ -67,6 +70,7 @@ impl GatewayError {
             Self::Upstream(error) => upstream_view(error),
             Self::Refused(refusal, _) => refusal_view(refusal),
             Self::MaxWait => caller(400, None, "malformed").about(Some("x-flowgate-max-wait")).never(),
+            Self::KeepAlive => caller(400, None, "malformed").about(Some("x-flowgate-keep-alive")).never(),
             Self::Quota(error, _) => quota_view(error),
             Self::Answer(_) => server(502, "upstream_bad_answer", "bad_answer"),
             Self::Relay(error) => relay_view(error),
@@ -156,6 +160,7 @@ fn upstream_view(error: &UpstreamError) -> View {
         UpstreamError::Body(BodyFailure::Model(_)) => {
             caller(404, Some("model_not_found"), "no_model").about(Some("model"))
         }
+        UpstreamError::Body(BodyFailure::TwoModels) => caller(400, None, "bad_body").about(Some("model")),
         UpstreamError::Body(BodyFailure::Caller(_)) => caller(400, None, "broken_body"),
         UpstreamError::Url(_) => caller(400, None, "malformed").never(),
     }
@@ -228,7 +233,7 @@ fn quota_view(error: &AdmitError) -> View {
         Refused::Never { .. } => caller(400, Some("request_too_large"), "never_fits").never(),
         Refused::Later { metric, wait } => {
             let label = if error.is_own { "key_limit" } else { "quota" };
-            View { label, ..limited(limit_kind(metric), wait) }
+            View { label, ..limited(limit_kind(metric), wait.max(SHORTEST_WAIT)) }
         }
         Refused::Full { wait } => overloaded("queue_full", wait),
     }
