@@ -59,7 +59,7 @@ fn features(route: Route, head: &RequestHead<'_>) -> Option<Features> {
         Route::Chat => Some(Features::of_chat(value("messages")?, value("tools"))),
         Route::Messages => {
             let messages = Features::of_chat(value("messages")?, value("tools"));
-            Some(input("system").map_or(messages.clone(), |system| messages + system))
+            Some(input("system").map_or(messages, |system| messages + system))
         }
         Route::Completions => input("prompt"),
         Route::Embeddings => input("input"),

@@ -16,7 +16,7 @@ const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.int
 /// Headers of ours that scripts in a page may read (clients.md A6).
 const EXPOSED: &str = "x-request-id, retry-after, retry-after-ms, x-should-retry, x-ratelimit-limit-requests, \
     x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, \
-    x-ratelimit-reset-tokens, x-flowgate-model, x-flowgate-edits, x-siliconcloud-trace-id";
+    x-ratelimit-reset-tokens, x-flowgate-model, x-flowgate-edits, x-flowgate-wait-ms, x-siliconcloud-trace-id";
 
 /// Who may come in.
 #[derive(Debug, Clone)]

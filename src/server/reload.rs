@@ -135,6 +135,7 @@ impl Reloader {
             let (sender, mut changes) = mpsc::channel(1);
             let Some(_watcher) = watcher(&files, sender) else { return std::future::pending().await };
             if self.is_stale(&files) {
+                settled(&mut changes).await;
                 self.reload();
             }
             // A reload may have brought other files: then they are watched instead.
@@ -142,11 +143,16 @@ impl Reloader {
                 if changes.recv().await.is_none() {
                     return std::future::pending().await;
                 }
-                while let Ok(Some(())) = tokio::time::timeout(SETTLE, changes.recv()).await {}
+                settled(&mut changes).await;
                 self.reload();
             }
         }
     }
+}
+
+/// Waits until nothing has changed for a while.
+async fn settled(changes: &mut mpsc::Receiver<()>) {
+    while let Ok(Some(())) = tokio::time::timeout(SETTLE, changes.recv()).await {}
 }
 
 /// Seconds since the epoch.

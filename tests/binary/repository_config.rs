@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::fs::read_to_string;
 use std::path::Path;
+use std::time::SystemTime;
 
-use flowgate::config::{self, Environment, Overrides};
+use flowgate::config::{self, Environment, Overrides, Settings};
 
 use super::program::{Home, finished, flowgate, repository};
 
@@ -18,7 +19,8 @@ fn meaning(text: &str) -> String {
     let variables: HashMap<_, _> = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let environment = Environment::new(variables, Path::new("no-dotenv")).unwrap();
     match config::parse(text, None, &Overrides::default(), &environment) {
-        Ok(settings) => format!("{settings:#?}"),
+        // When it was read says nothing about what it means.
+        Ok(settings) => format!("{:#?}", Settings { read_at: SystemTime::UNIX_EPOCH, ..settings }),
         Err(error) => panic!("{error}"),
     }
 }
