@@ -106,6 +106,13 @@ impl<T> FairQueue<T> {
         self.move_to(place);
     }
 
+    /// Puts a request before all of its priority: it was told to come now.
+    pub fn push_first(&mut self, flow: &Flow, cost: f64, item: T) -> Place {
+        let place = Place { start: f64::NEG_INFINITY, ..self.advance(flow, cost) };
+        self.waiting.insert(place, Waiting { flow: flow.name.clone(), length: cost / flow.weight, item });
+        place
+    }
+
     fn advance(&mut self, flow: &Flow, cost: f64) -> Place {
         let place = self.place(flow);
         self.number += 1;

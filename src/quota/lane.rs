@@ -1,6 +1,6 @@
 //! The way to one model through one account, or of one key: its limits, and the queue in front of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,14 +16,22 @@ use super::limits::{Limit, Limits};
 use super::meter::{Blocked, Meter, MeterSettings, Taken};
 use super::metric::{Amounts, Metric};
 use super::moment::{Moment, Now};
+use super::pace::Pace;
 use super::promise::{Promises, plus};
 use super::record::{Event, RecordRef};
 use super::view::Left;
 
 /// A request may pass one that needs at least so many times as much (ours).
-const MUCH_SHORTER: f64 = 4.0;
+const MUCH_SHORTER: u64 = 4;
 /// How far behind the first in line a short request is looked for (ours).
 const LOOK_BEHIND: usize = 32;
+/// How many may try at once whether more is let through than ever before (ours): so many are refused if it is not.
+const MOST_ON_TRIAL: usize = 2;
+/// How often a moment is moved because of promises before it (ours); then it is near enough.
+const MOST_LOOKS: usize = 64;
+/// How far ahead promises are looked at together (ours): moments told are wrong by no more than the last.
+const FIRST_STRIDE: Duration = Duration::from_millis(1);
+const LAST_STRIDE: Duration = Duration::from_millis(500);
 
 /// Bounds of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +71,12 @@ struct Waiter {
     ask: Ask,
     flow: Flow,
     since: Moment,
+    /// Whether it was told to come now.
+    is_promised: bool,
     /// What it waits for, as far as that is known.
     blocked: Option<Metric>,
     /// What shorter requests have taken while this one was first.
-    passed: f64,
+    passed: u64,
     grant: oneshot::Sender<Grant>,
 }
 
@@ -78,6 +88,9 @@ pub(super) struct State {
     promises: Promises,
     /// Requests under way, by their numbers.
     pub(super) open: HashMap<u64, Taken>,
+    /// Those of them that try more than was ever let through.
+    on_trial: HashSet<u64>,
+    pace: Pace,
     most_in_flight: Option<u64>,
     hypotheses: Option<Hypotheses>,
     /// When the hub will look again.
@@ -113,6 +126,8 @@ impl Lane {
             queue: FairQueue::default(),
             promises: Promises::default(),
             open: HashMap::new(),
+            on_trial: HashSet::new(),
+            pace: Pace::default(),
             most_in_flight: None,
             hypotheses: settings.learns.then(|| Hypotheses::new(settings, limits)),
             alarm: None,
@@ -169,7 +184,8 @@ impl Lane {
         let mut state = lock(&self.state);
         state.refresh(now);
         state.check_size(ask)?;
-        let is_promised = state.promises.redeem(now.at, &flow.name);
+        state.pace.seen(now.at, &flow.name);
+        let is_promised = state.promises.redeem(now.at, &flow.name, ask);
         let blocked = match state.take_at_once(now, ask, flow, is_promised) {
             Ok(taken) => return Ok(Entered::Now(self.grant(&mut state, ask, flow, taken, now.at))),
             Err(blocked) => blocked,
@@ -177,10 +193,15 @@ impl Lane {
         if let Some(metric) = blocked {
             state.beliefs.pressed(metric);
         }
-        state.check_wait(now, ask, flow, blocked, patience)?;
+        if !is_promised {
+            state.check_wait(now, ask, flow, blocked, patience)?;
+        }
         let (grant, receiver) = oneshot::channel();
-        let waiter = Waiter { ask: *ask, flow: flow.clone(), since: now.at, blocked, passed: 0.0, grant };
-        let place = state.queue.push(flow, cost(ask), waiter);
+        let waiter = Waiter { ask: *ask, flow: flow.clone(), since: now.at, is_promised, blocked, passed: 0, grant };
+        let place = match is_promised {
+            true => state.queue.push_first(flow, cost(ask), waiter),
+            false => state.queue.push(flow, cost(ask), waiter),
+        };
         self.serve(&mut state, now);
         Ok(Entered::InLine(place, receiver))
     }
@@ -213,9 +234,9 @@ impl Lane {
             state.queue.leave(place);
             return Ok(());
         }
-        let ask = waiter.ask;
-        let kept = state.promises.due(now.at).0;
-        let taken = state.take(now, &ask, kept)?;
+        let (ask, is_promised) = (waiter.ask, waiter.is_promised);
+        let kept = if is_promised { Amounts::default() } else { state.promises.due(now.at).0 };
+        let taken = state.take(now, &ask, kept, is_promised)?;
         if let Some(waiter) = state.queue.serve(place) {
             let mut grant = self.grant(state, &ask, &waiter.flow, taken, waiter.since);
             grant.blocked = waiter.blocked;
@@ -232,14 +253,14 @@ impl Lane {
     /// needs itself. So it waits at most twice as long.
     fn serve_short(self: &Arc<Self>, state: &mut State, first: Place, now: Now) {
         let Some(waiter) = state.queue.get_mut(first) else { return };
-        let (needs, mut passed) = (cost(&waiter.ask), waiter.passed);
-        let is_short = |cost: f64| cost * MUCH_SHORTER <= needs;
+        let (ask, mut passed) = (waiter.ask, waiter.passed);
+        let needs = state.meter.size(&ask);
         let behind = state.queue.iter().skip(1).take(LOOK_BEHIND);
-        let short: Vec<(Place, f64)> =
-            behind.map(|(place, waiter)| (place, cost(&waiter.ask))).filter(|(_, cost)| is_short(*cost)).collect();
-        for (place, cost) in short {
-            if passed + cost <= needs && self.try_serve(state, place, now).is_ok() {
-                passed += cost;
+        let sizes = behind.map(|(place, waiter)| (place, state.meter.size(&waiter.ask)));
+        let short: Vec<(Place, u64)> = sizes.filter(|(_, size)| size.saturating_mul(MUCH_SHORTER) <= needs).collect();
+        for (place, size) in short {
+            if passed + size <= needs && self.try_serve(state, place, now).is_ok() {
+                passed += size;
             }
         }
         if let Some(waiter) = state.queue.get_mut(first) {
@@ -261,6 +282,9 @@ impl Lane {
 
     fn grant(self: &Arc<Self>, state: &mut State, ask: &Ask, flow: &Flow, taken: Taken, since: Moment) -> Grant {
         let id = self.hub.next_id();
+        if state.is_tried(taken.at) {
+            state.on_trial.insert(id);
+        }
         state.open.insert(id, taken);
         if let Some(hypotheses) = &mut state.hypotheses {
             hypotheses.took(id, taken.at, ask);
@@ -289,8 +313,8 @@ impl Lane {
     fn too_late(&self, ask: &Ask, flow: &Flow) -> Refused {
         let now = self.hub.now();
         self.with(|state| {
-            let start = state.meter.starts_at(now, ask, state.promises.ahead());
-            state.promises.add(start, &flow.name, ask.amounts());
+            let start = state.starts_after(now, ask, Amounts::default());
+            state.promises.add(start, &flow.name, ask);
             Refused::Later {
                 metric: state.meter.check(now, ask, Amounts::default()).err().map(|b| b.metric),
                 wait: start.since(now.at),
@@ -303,10 +327,16 @@ impl Lane {
         let now = self.hub.now();
         let learned = self.with(|state| {
             state.settle(now, grant.id, spent);
+            if spent == Spent::Nothing {
+                state.queue.settle(&grant.flow, -grant.cost);
+            }
             if let Spent::Exactly(amounts) = spent {
                 let difference = cost_of(amounts) - grant.cost;
                 state.queue.settle(&grant.flow, difference);
-                Metric::ALL.into_iter().for_each(|metric| state.beliefs.passed(metric, grant.levels[metric.index()]));
+                let sent = grant.taken.at.at;
+                for metric in Metric::ALL {
+                    state.beliefs.passed(metric, grant.levels[metric.index()], sent);
+                }
             }
             state.review(now)
         });
@@ -379,19 +409,31 @@ impl State {
 
     /// What a refusal teaches about limits. One that the rule explains says nothing about them.
     fn learn(&mut self, now: Now, grant: &Grant, metric: Option<Metric>, is_explained: bool) -> Vec<Metric> {
-        let metrics = metric
-            .map_or_else(|| self.meter.limits().iter().map(|(metric, _)| metric).collect(), |metric| vec![metric]);
+        let limited = || self.meter.limits().iter().map(|(metric, _)| metric).collect::<Vec<_>>();
+        let mut metrics = metric.map_or_else(limited, |metric| vec![metric]);
+        // Nothing is known of this model but that it is limited: count its requests from now on.
+        let metric = metric.or(metrics.is_empty().then_some(Metric::Rpm));
+        if metrics.is_empty() {
+            metrics.extend(metric);
+        }
+        let is_news = metric.is_some_and(|metric| self.beliefs.is_news(metric, grant.taken.at.at));
         for each in &metrics {
             // What counted when it was sent decided, or what came to count since then.
             let used = self.meter.used(*each, now).max(grant.levels[each.index()]);
-            let others = used.saturating_sub(grant.taken.charged.of(each.unit()));
+            let asked = grant.taken.charged.of(each.unit());
+            let others = used.saturating_sub(asked);
+            // One more request than fits: what the others make is all there is.
+            let asked = asked.saturating_sub(1);
             let until = match metric {
-                Some(_) if !is_explained => self.beliefs.refused(*each, others, grant.taken.at.at, now),
+                Some(_) if !is_explained => self.beliefs.refused(*each, others, asked, grant.taken.at.at, now),
                 _ => self.beliefs.rest(*each, grant.taken.at.at, now),
             };
             self.meter.freeze(*each, until);
         }
         self.set_limits();
+        if let Some(metric) = metric.filter(|_| is_news) {
+            self.meter.fill(metric, now);
+        }
         metric.into_iter().collect()
     }
 
@@ -431,15 +473,46 @@ impl State {
         }
     }
 
+    /// Whether more counts of a limit that is only being tried than was ever let through.
+    fn is_tried(&self, now: Now) -> bool {
+        let is_tried =
+            |metric| self.beliefs.proven(metric).is_some_and(|proven| self.meter.used(metric, now) >= proven);
+        Metric::ALL.into_iter().any(is_tried)
+    }
+
     fn has_room(&self) -> bool {
         self.most_in_flight.is_none_or(|most| self.meter.in_flight() < most)
     }
 
-    fn take(&mut self, now: Now, ask: &Ask, kept: Amounts) -> Result<Taken, Option<Blocked>> {
+    fn take(&mut self, now: Now, ask: &Ask, kept: Amounts, is_promised: bool) -> Result<Taken, Option<Blocked>> {
         if !self.has_room() {
             return Err(None);
         }
-        self.meter.try_take(now, ask, kept).map_err(Some)
+        self.meter.check(now, ask, kept).map_err(Some)?;
+        if let Some(blocked) = self.paced(now).filter(|_| !is_promised) {
+            return Err(Some(blocked));
+        }
+        let unproven = self.unproven(now, ask);
+        if unproven.is_some() && self.on_trial.len() >= MOST_ON_TRIAL {
+            return Err(unproven.map(|metric| Blocked { metric, wake: None }));
+        }
+        self.pace.took(now.at, self.meter.slowness(ask, now));
+        Ok(self.meter.take(now, ask))
+    }
+
+    /// While several keys want it, what comes free is given out evenly: a window that one has filled at once would be
+    /// empty for the others for a minute, and again each minute after.
+    fn paced(&self, now: Now) -> Option<Blocked> {
+        self.pace.wake(now.at).map(|wake| Blocked { metric: Metric::Tpm, wake: Some(wake) })
+    }
+
+    /// A limit that is only being tried and that `ask` would try.
+    fn unproven(&self, now: Now, ask: &Ask) -> Option<Metric> {
+        let is_tried = |metric: &Metric| {
+            let asked = self.meter.at_once(ask).of(metric.unit()).max(1);
+            self.beliefs.proven(*metric).is_some_and(|proven| self.meter.used(*metric, now) + asked > proven)
+        };
+        Metric::ALL.into_iter().find(is_tried)
     }
 
     fn take_at_once(&mut self, now: Now, ask: &Ask, flow: &Flow, is_promised: bool) -> Result<Taken, Option<Metric>> {
@@ -447,7 +520,7 @@ impl State {
         if !self.queue.is_empty() && !is_promised {
             return Err(self.meter.check(now, ask, kept).err().map(|blocked| blocked.metric));
         }
-        let taken = self.take(now, ask, kept).map_err(|blocked| blocked.map(|blocked| blocked.metric))?;
+        let taken = self.take(now, ask, kept, is_promised).map_err(|blocked| blocked.map(|blocked| blocked.metric))?;
         self.queue.passed(flow, cost(ask));
         Ok(taken)
     }
@@ -461,10 +534,10 @@ impl State {
         metric: Option<Metric>,
         patience: Duration,
     ) -> Result<(), Refused> {
-        let start = self.meter.starts_at(now, ask, self.ahead(flow));
+        let start = self.starts_after(now, ask, self.ahead(flow));
         let wait = start.since(now.at);
         if wait > patience {
-            self.promises.add(start, &flow.name, ask.amounts());
+            self.promises.add(start, &flow.name, ask);
             return Err(Refused::Later { metric, wait });
         }
         if self.queue.len() >= self.bounds.most_waiting {
@@ -482,11 +555,27 @@ impl State {
         }
     }
 
-    /// What will have been let in before a request of `flow` that comes now.
+    /// When `ask` starts if `ahead` goes before it, and whoever was told to come earlier than that.
+    fn starts_after(&self, now: Now, ask: &Ask, ahead: Amounts) -> Moment {
+        let mut look = self.meter.starts_at(now, ask, ahead);
+        let mut stride = Duration::ZERO;
+        for _ in 0..MOST_LOOKS {
+            let start = self.meter.starts_at(now, ask, plus(ahead, self.promises.until(look)));
+            if start <= look {
+                return start;
+            }
+            look = start.plus(stride);
+            // Many promises stand close together: not one by one.
+            stride = (stride * 2 + FIRST_STRIDE).min(LAST_STRIDE);
+        }
+        look
+    }
+
+    /// What stands in line before a request of `flow` that comes now.
     fn ahead(&self, flow: &Flow) -> Amounts {
         let place = self.queue.place(flow);
         let before = self.queue.iter().take_while(|(other, _)| *other < place);
-        before.fold(self.promises.ahead(), |sum, (_, waiter)| plus(sum, waiter.ask.amounts()))
+        before.fold(Amounts::default(), |sum, (_, waiter)| plus(sum, waiter.ask.amounts()))
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -496,8 +585,10 @@ impl State {
     /// Holds `tokens` for a request under way, in place of what was held. What was charged at once stays.
     pub(super) fn revise(&mut self, id: u64, tokens: Guess) {
         if let Some(taken) = self.open.get_mut(&id).filter(|taken| taken.charged.tokens == 0) {
-            self.meter.hold_instead(taken.held, tokens);
-            taken.held = tokens;
+            // How much longer it becomes while it runs is in the new guess.
+            let new = Taken { held: tokens, pace: 0.0, ..*taken };
+            self.meter.hold_instead(taken, &new);
+            *taken = new;
         }
     }
 
@@ -510,6 +601,7 @@ impl State {
     }
 
     pub(super) fn settle(&mut self, now: Now, id: u64, spent: Spent) {
+        self.on_trial.remove(&id);
         if let Some(taken) = self.open.remove(&id) {
             self.meter.settle(now, &taken, spent);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::limits::{Limit, Limits, Source};
-use super::metric::{Metric, Span};
+use super::metric::{Metric, Span, Unit};
 use super::moment::{Moment, Now};
 use super::window::fixed::Period;
 
@@ -19,7 +19,10 @@ const MEMORY: Duration = Duration::from_secs(3600);
 /// One step up where no refusal says how far it may go (ours).
 const STEP: f64 = 1.25;
 /// Closer together than that, `good` and `bad` are the limit (ours).
-const CLOSE: f64 = 1.03;
+const CLOSE: f64 = 1.02;
+/// A refusal lowers a belief to a half at most, if less than that counts (ours): a bucket of which we think that it is
+/// larger also drains faster, so that hardly anything seems to be in it.
+const MOST_LOWER: u64 = 2;
 /// Below this part of what is documented, others use the account: that is no reason to believe in a lower limit (ours).
 const LEAST: f64 = 0.02;
 /// The first rest after a refusal; it doubles with each refusal in a row (ours).
@@ -39,6 +42,9 @@ pub struct Lesson {
     bad: Option<u64>,
     /// When it was last refused.
     refused_at: Moment,
+    /// Whether it is more than was ever let through, and only being tried.
+    #[serde(default)]
+    is_trial: bool,
 }
 
 /// What happens to one metric at present.
@@ -49,6 +55,8 @@ struct Trial {
     peak: u64,
     /// Whether requests had to wait for it.
     is_pressed: bool,
+    /// When it was last refused.
+    refused_at: Moment,
     /// Refusals without an answer in between.
     in_a_row: u32,
 }
@@ -99,35 +107,46 @@ impl Beliefs {
         self.refusals[metric.index()]
     }
 
-    /// The upstream refused, because of `metric`, what was sent at `sent` while `used` counted by our reckoning. Until the
-    /// moment returned, nothing more should be sent.
-    pub fn refused(&mut self, metric: Metric, used: u64, sent: Moment, now: Now) -> Moment {
+    /// The upstream refused, because of `metric`, what was sent at `sent` while `used` counted by our reckoning and `asked`
+    /// would have come on top of it. Until the moment returned, nothing more should be sent.
+    pub fn refused(&mut self, metric: Metric, used: u64, asked: u64, sent: Moment, now: Now) -> Moment {
         let is_news = self.is_news(metric, sent);
         let until = self.rest(metric, sent, now);
         self.refusals[metric.index()] += 1;
         if is_news {
-            self.lower(metric, used, now);
+            self.lower(metric, used, asked, now);
         }
         until
     }
 
-    /// Whether it was sent after the last refusal was known. Others of the same moment say nothing new.
-    fn is_news(&self, metric: Metric, sent: Moment) -> bool {
+    /// What has gone through before, where more is only being tried.
+    pub fn proven(&self, metric: Metric) -> Option<u64> {
         let trial = &self.trials[metric.index()];
-        trial.in_a_row == 0 || sent > trial.since
+        if trial.in_a_row > 0 {
+            // Refused, and nothing has gone through since.
+            return Some(0);
+        }
+        let lesson = self.lessons[metric.index()].filter(|lesson| lesson.is_trial)?;
+        Some(lesson.good.max(trial.peak))
+    }
+
+    /// Whether it was sent after the last refusal was known. Others of the same moment say nothing new.
+    pub(super) fn is_news(&self, metric: Metric, sent: Moment) -> bool {
+        let trial = &self.trials[metric.index()];
+        trial.in_a_row == 0 || sent > trial.refused_at
     }
 
     /// The upstream refused, and nothing is learned from it but to rest.
     pub fn rest(&mut self, metric: Metric, sent: Moment, now: Now) -> Moment {
         if self.is_news(metric, sent) {
             let in_a_row = self.trials[metric.index()].in_a_row.saturating_add(1);
-            self.trials[metric.index()] = Trial { since: now.at, in_a_row, ..Trial::default() };
+            self.trials[metric.index()] = Trial { since: now.at, refused_at: now.at, in_a_row, ..Trial::default() };
         }
         let trial = &self.trials[metric.index()];
         match metric.span() {
             Span::Minute => {
                 let doubled = FIRST_REST.saturating_mul(2u32.saturating_pow(trial.in_a_row.saturating_sub(1)));
-                trial.since.plus(doubled.min(LONGEST_REST))
+                trial.refused_at.plus(doubled.min(LONGEST_REST))
             }
             // The clock's next hour, or the next day in Shanghai: nothing changes before.
             Span::Hour => now.at.plus(Period::hours(Duration::ZERO).next(now.wall).since(now.wall)),
@@ -135,25 +154,31 @@ impl Beliefs {
         }
     }
 
-    fn lower(&mut self, metric: Metric, used: u64, now: Now) {
+    fn lower(&mut self, metric: Metric, used: u64, asked: u64, now: Now) {
         let believed = self.limits().get(metric).map(|limit| limit.value);
         let least = self.base.get(metric).map_or(1, |limit| (limit.value as f64 * LEAST).ceil() as u64).max(1);
         if used < least && believed.is_some() {
             return;
         }
+        // Tokens that are charged in the end go over the limit before the first is refused for it.
+        let fits = if metric.unit() == Unit::Tokens && asked == 0 { (used as f64 / CLOSE) as u64 } else { used };
         // Nothing was counted of what was not limited: count from now on.
-        let value = believed.map_or(UNKNOWN, |believed| believed.min(used));
+        let value = believed.map_or(UNKNOWN, |believed| fits.max(believed / MOST_LOWER).min(believed).max(1));
         let old = self.lessons[metric.index()];
-        let good = old.map_or(0, |lesson| lesson.good).min(used * 9 / 10);
-        let bad = believed.map(|_| used);
-        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at: now.at });
+        let good = old.map_or(0, |lesson| lesson.good).min(value * 9 / 10);
+        // Where much less counts than is believed, our count is wrong too, and only the belief is refuted.
+        let is_counted = used >= value;
+        let bad = believed.map(|believed| if is_counted { used.saturating_add(asked).min(believed) } else { believed });
+        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at: now.at, is_trial: false });
     }
 
-    /// A request was let through: `used` was not too much.
-    pub fn passed(&mut self, metric: Metric, used: u64) {
+    /// A request that was sent at `sent` was let through: `used` was not too much.
+    pub fn passed(&mut self, metric: Metric, used: u64, sent: Moment) {
         let trial = &mut self.trials[metric.index()];
-        trial.peak = trial.peak.max(used);
-        trial.in_a_row = 0;
+        if trial.in_a_row == 0 || sent > trial.refused_at {
+            trial.peak = trial.peak.max(used);
+            trial.in_a_row = 0;
+        }
     }
 
     /// A request has to wait because of `metric`.
@@ -172,8 +197,9 @@ impl Beliefs {
         if now.at.since(trial.since) < TRIAL {
             return false;
         }
-        self.trials[metric.index()] = Trial { since: now.at, in_a_row: trial.in_a_row, ..Trial::default() };
-        trial.is_pressed && self.raise(metric, trial.peak, now)
+        self.trials[metric.index()] = Trial { since: now.at, peak: 0, is_pressed: false, ..trial };
+        // After a refusal something has to go through first.
+        trial.is_pressed && trial.in_a_row == 0 && self.raise(metric, trial.peak, now)
     }
 
     /// All that was believed was used and nothing refused: a little more may be believed.
@@ -186,7 +212,7 @@ impl Beliefs {
         let higher = higher(base, value, good, bad).filter(|higher| *higher > value);
         let Some(value) = higher else { return false };
         let refused_at = old.map(|lesson| lesson.refused_at).unwrap_or_default();
-        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at });
+        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at, is_trial: true });
         if value == base.value && bad.is_none() {
             self.lessons[metric.index()] = None;
         }
@@ -221,9 +247,9 @@ mod tests {
             let value = beliefs.limits().get(Metric::Tpm).unwrap().value;
             beliefs.pressed(Metric::Tpm);
             if value > truth {
-                beliefs.refused(Metric::Tpm, truth, now.at, now);
+                beliefs.refused(Metric::Tpm, truth, 0, now.at, now);
             } else {
-                beliefs.passed(Metric::Tpm, value);
+                beliefs.passed(Metric::Tpm, value, now.at);
             }
             now = now.plus(Duration::from_secs(62));
             beliefs.review(now);
@@ -244,7 +270,8 @@ mod tests {
         assert_eq!(learn(&mut base(50_000, Source::Configured), 100_000, 50), (0, 50_000));
         let mut beliefs = base(50_000, Source::Documented);
         learn(&mut beliefs, 20_000, 5);
-        assert_eq!(beliefs.limits().get(Metric::Tpm).unwrap(), Limit { value: 20_000, source: Source::Learned });
+        let learned = beliefs.limits().get(Metric::Tpm).unwrap();
+        assert!((19_600..=20_000).contains(&learned.value) && learned.source == Source::Learned, "{learned:?}");
     }
 
     #[test]
@@ -252,10 +279,10 @@ mod tests {
         let mut beliefs = base(50_000, Source::Documented);
         let at = |seconds: u64| Now::both(Moment::of_seconds(1_000_000 + seconds));
         let rest =
-            |second: u64| beliefs.refused(Metric::Tpm, 3, at(second).at, at(second)).since(at(second).at).as_secs();
+            |second: u64| beliefs.refused(Metric::Tpm, 3, 0, at(second).at, at(second)).since(at(second).at).as_secs();
         assert_eq!([0, 10, 20, 30, 40, 50, 60].map(rest), [5, 10, 20, 40, 80, 100, 100]);
         // Sent before the last refusal was known: nothing new.
-        assert_eq!(beliefs.refused(Metric::Tpm, 3, at(59).at, at(61)), at(160).at);
+        assert_eq!(beliefs.refused(Metric::Tpm, 3, 0, at(59).at, at(61)), at(160).at);
         assert_eq!(beliefs.limits().get(Metric::Tpm).unwrap().value, 50_000);
     }
 }

@@ -6,12 +6,22 @@
 use std::time::Duration;
 
 use super::ask::{Ask, Guess, Spent};
+use super::held::{Held, SURE, pace};
 use super::limits::Limits;
 use super::metric::{Amounts, Metric, Span, Unit};
 use super::moment::{Moment, Now};
 use super::rule::{Accounting, Charge};
 use super::window::Window;
 use super::window::counter::Counter;
+
+/// Parts of the usual time of an answer after which the window is looked at, and whether with caution (ours): later all will
+/// have become easier, and what happens earlier is chance.
+const LOOKS: [(f64, bool); 4] = [(0.25, false), (0.5, false), (1.0, true), (2.0, true)];
+
+/// While less than this part of a limit is used or held nobody is slowed down (ours).
+const PLENTY: f64 = 0.3;
+/// How much faster than evenly a limit is given out for what is left of it (ours): with 5 % left, by a tenth.
+const CATCH_UP: f64 = 2.0;
 
 /// How a meter counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,42 +54,21 @@ pub struct Taken {
     pub charged: Amounts,
     /// What is held of the tokens, charged in the end.
     pub held: Guess,
+    /// How long it was expected to take.
+    #[serde(default)]
+    pub duration: Duration,
+    /// Tokens a second by which its answer becomes longer than was thought while it is not over.
+    #[serde(default)]
+    pub pace: f64,
+    /// What of the charged tokens will probably be given back.
+    #[serde(default)]
+    pub spare: u64,
 }
 
 impl Taken {
     /// Tokens reserved, charged or held.
     pub fn tokens(&self) -> u64 {
         self.charged.tokens.max(self.held.upper(0.0))
-    }
-}
-
-/// Tokens of the requests under way.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Held {
-    requests: u64,
-    mean: f64,
-    variance: f64,
-}
-
-impl Held {
-    fn add(&mut self, guess: Guess) {
-        self.requests += 1;
-        self.mean += guess.mean;
-        self.variance += guess.deviation.powi(2);
-    }
-
-    fn remove(&mut self, guess: Guess) {
-        self.requests = self.requests.saturating_sub(1);
-        self.mean = (self.mean - guess.mean).max(0.0);
-        self.variance = (self.variance - guess.deviation.powi(2)).max(0.0);
-        if self.requests == 0 {
-            // What rounding has left must not add up over the years.
-            *self = Self::default();
-        }
-    }
-
-    fn with(self, guess: Guess) -> Guess {
-        Guess { mean: self.mean, deviation: self.variance.sqrt() }.plus(guess)
     }
 }
 
@@ -155,6 +144,16 @@ impl Meter {
         self.frozen[metric.index()] = Some(until);
     }
 
+    /// The upstream says that nothing is left of `metric`: a bucket that seemed to have room had none. What other rules
+    /// count is known one by one.
+    pub fn fill(&mut self, metric: Metric, now: Now) {
+        let Some(limit) = self.limits.get(metric) else { return };
+        if let Some(counter @ Counter::Bucket(_)) = &mut self.counters[metric.index()] {
+            let left = limit.value.saturating_sub(counter.peek(now, limit.value));
+            counter.charge(now, left, limit.value);
+        }
+    }
+
     /// How much of `metric` counts now.
     pub fn used(&self, metric: Metric, now: Now) -> u64 {
         let limit = self.limit(metric);
@@ -163,17 +162,17 @@ impl Meter {
 
     /// How much of `metric` is reserved by requests under way and not charged yet.
     pub fn reserved(&self, metric: Metric) -> u64 {
-        if metric.unit() == Unit::Tokens { self.held.with(Guess::default()).upper(0.0) } else { 0 }
+        if metric.unit() == Unit::Tokens { self.held.all().upper(0.0) } else { 0 }
     }
 
     /// Requests under way.
     pub fn in_flight(&self) -> u64 {
-        self.held.requests
+        self.held.requests()
     }
 
     /// Whether nothing counts any more.
     pub fn is_idle(&self, now: Now) -> bool {
-        self.held.requests == 0 && Metric::ALL.into_iter().all(|metric| self.used(metric, now) == 0)
+        self.held.is_empty() && Metric::ALL.into_iter().all(|metric| self.used(metric, now) == 0)
     }
 
     /// A metric that `ask` would not fit into even if nothing else was there, and what it needs of it at least.
@@ -193,10 +192,10 @@ impl Meter {
     }
 
     /// What of `ask` is charged as soon as it is let in.
-    fn at_once(&self, ask: &Ask) -> Amounts {
+    pub fn at_once(&self, ask: &Ask) -> Amounts {
         let tokens = match self.settings.accounting.charge {
             Charge::After => 0,
-            Charge::Before => ask.prompt.upper(self.settings.caution).saturating_add(ask.max_output),
+            Charge::Before => ask.prompt.upper(0.0).saturating_add(ask.max_output),
         };
         Amounts { requests: 1, tokens, images: ask.images }
     }
@@ -212,20 +211,36 @@ impl Meter {
 
     /// Takes what `ask` needs whether it fits or not.
     pub fn take(&mut self, now: Now, ask: &Ask) -> Taken {
+        let taken = self.would_take(now, ask);
+        self.charge(now, taken.charged);
+        self.held.add(&taken);
+        taken
+    }
+
+    fn would_take(&self, now: Now, ask: &Ask) -> Taken {
+        let held = self.in_the_end(ask);
+        let pace = if held.mean > 0.0 { pace(ask) } else { 0.0 };
         let charged = self.at_once(ask);
-        self.charge(now, charged);
-        let held = if charged.tokens == 0 { ask.tokens() } else { Guess::default() };
-        self.held.add(held);
-        Taken { at: now, charged, held }
+        let spare = charged.tokens.saturating_sub(ask.amounts().tokens);
+        Taken { at: now, charged, held, duration: ask.duration, pace, spare }
+    }
+
+    /// What of `ask` is not known before its end.
+    fn in_the_end(&self, ask: &Ask) -> Guess {
+        match self.settings.accounting.charge {
+            Charge::After => ask.tokens(),
+            // The prompt was charged as it was guessed, which may be too little.
+            Charge::Before => Guess { mean: 0.0, deviation: ask.prompt.deviation },
+        }
     }
 
     /// Holds what a request of an earlier life took.
-    pub fn hold(&mut self, held: Guess) {
-        self.held.add(held);
+    pub fn hold(&mut self, taken: &Taken) {
+        self.held.add(taken);
     }
 
     /// Holds `new` in place of `old`.
-    pub fn hold_instead(&mut self, old: Guess, new: Guess) {
+    pub fn hold_instead(&mut self, old: &Taken, new: &Taken) {
         self.held.add(new);
         self.held.remove(old);
     }
@@ -266,7 +281,7 @@ impl Meter {
         if let Some(until) = self.frozen[metric.index()].filter(|until| *until > now.at) {
             return Some(Some(until));
         }
-        let kept = kept.of(metric.unit());
+        let kept = kept.of(metric.unit()).saturating_sub(soon(metric, limit));
         let wake = if metric.unit() == Unit::Tokens && self.settings.accounting.charge == Charge::After {
             self.wake_after(metric, limit, now, ask, kept)
         } else {
@@ -274,7 +289,8 @@ impl Meter {
             if need == 0 {
                 return None;
             }
-            self.wake(metric, limit, now, need.saturating_add(kept).min(limit.max(need)))
+            let unsure = if metric.unit() == Unit::Tokens { self.unsure(now, ask) } else { 0 };
+            self.wake(metric, limit, now, need.saturating_add(kept).saturating_add(unsure).min(limit.max(need)))
         };
         match wake {
             Some(wake) if wake <= now.at => None,
@@ -282,18 +298,33 @@ impl Meter {
         }
     }
 
-    /// When tokens that are charged in the end can be let in: something must be left now, which is what the upstream
-    /// looks at, and when the answer is over there must be room for it beside all that is still under way.
+    /// When tokens that are charged in the end can be let in: at no moment from now until the answer is over may the window
+    /// hold too much of what has ended by then.
     fn wake_after(&self, metric: Metric, limit: u64, now: Now, ask: &Ask, kept: u64) -> Option<Moment> {
-        let caution = self.settings.caution;
-        let mut need = self.held.with(ask.tokens()).upper(caution).saturating_add(kept);
-        if self.held.requests == 0 {
+        let held = self.held.with(&self.would_take(now, ask));
+        let wake = |later: Duration, need: u64| {
             // Alone it may use all there is, even if it might need a little more.
-            need = need.min(limit);
+            let need = if self.held.is_empty() { need.min(limit) } else { need };
+            Some(self.wake(metric, limit, now.plus(later), need)?.minus(later))
+        };
+        // What the upstream looks at is what has ended when the request comes in.
+        let mut wakes = wake(Duration::ZERO, self.held.sure(now.at, self.settings.margin))?;
+        for (part, is_careful) in LOOKS {
+            let caution = if is_careful { self.settings.caution } else { 0.0 };
+            let later = held.usual().mul_f64(part);
+            wakes = wakes.max(wake(later, held.ended(later).upper(caution).saturating_add(kept))?);
         }
-        let left = self.wake(metric, limit, now, 1)?;
-        let room = self.wake(metric, limit, now.plus(ask.duration), need)?.minus(ask.duration);
-        Some(left.max(room))
+        if let Some(end) = self.counters[metric.index()].as_ref().and_then(|counter| counter.forgets_at(now)) {
+            // Answers are over sooner or later than is thought: those that are sooner count in the old period.
+            let ended = held.ended(end.since(now.at)).upper(self.settings.caution);
+            wakes = wakes.max(wake(Duration::ZERO, ended.saturating_add(kept))?);
+        }
+        Some(wakes)
+    }
+
+    /// What has to be left because prompts that were charged may be longer than was guessed.
+    fn unsure(&self, now: Now, ask: &Ask) -> u64 {
+        self.held.with(&self.would_take(now, ask)).all().upper(SURE)
     }
 
     fn wake(&self, metric: Metric, limit: u64, now: Now, need: u64) -> Option<Moment> {
@@ -313,16 +344,23 @@ impl Meter {
                 return frozen;
             }
             let need = own.min(limit.value).saturating_add(ahead.of(unit)).saturating_add(self.reserved(metric));
-            let (whole, part) = ((need - 1) / limit.value, (need - 1) % limit.value + 1);
-            let wake = self.wake(metric, limit.value, now, part).unwrap_or(now.at);
-            wake.max(frozen).plus(span(metric).saturating_mul(u32::try_from(whole).unwrap_or(u32::MAX)))
+            let back = if unit == Unit::Tokens { self.held.spare() } else { 0 };
+            let need = need.saturating_sub(back).max(1);
+            let is_after = unit == Unit::Tokens && self.settings.accounting.charge == Charge::After;
+            let early = if is_after { ask.duration } else { Duration::ZERO };
+            let settings = self.settings;
+            let turn = match &self.counters[metric.index()] {
+                Some(counter) => counter.turn(now, need, limit.value),
+                None => Counter::new(metric, &settings, now, limit.value).turn(now, need, limit.value),
+            };
+            turn.minus(early).max(frozen)
         });
         starts.max().unwrap_or(now.at)
     }
 
     /// The end of a request, exactly once.
     pub fn settle(&mut self, now: Now, taken: &Taken, spent: Spent) {
-        self.held.remove(taken.held);
+        self.held.remove(taken);
         match spent {
             Spent::Nothing => self.refund(taken, now, taken.charged),
             Spent::Exactly(amounts) => {
@@ -339,6 +377,27 @@ impl Meter {
         let (more, less) = (tokens.saturating_sub(taken.charged.tokens), taken.charged.tokens.saturating_sub(tokens));
         self.charge(now, Amounts { tokens: more, ..Amounts::default() });
         self.refund(taken, now, Amounts { tokens: less, ..Amounts::default() });
+    }
+
+    /// How much room `ask` takes until it is over: tokens, else pictures, else itself.
+    pub fn size(&self, ask: &Ask) -> u64 {
+        let amounts = match self.settings.accounting.charge {
+            Charge::After => ask.amounts(),
+            Charge::Before => self.at_once(ask),
+        };
+        if amounts.tokens > 0 { amounts.tokens } else { amounts.images.max(1) }
+    }
+
+    /// How long `ask` takes of the minute's tokens if they are given out evenly; faster while there is much left, so that
+    /// what was not asked for before is not lost.
+    pub(super) fn slowness(&self, ask: &Ask, now: Now) -> Duration {
+        let Some(limit) = self.limits.get(Metric::Tpm).map(|limit| limit.value as f64) else { return Duration::ZERO };
+        let used = self.used(Metric::Tpm, now) as f64 / limit;
+        if used + self.reserved(Metric::Tpm) as f64 / limit < PLENTY {
+            return Duration::ZERO;
+        }
+        let faster = 1.0 + CATCH_UP * (1.0 - used).max(0.0);
+        Duration::from_secs_f64(60.0 * ask.amounts().tokens as f64 / limit / faster)
     }
 
     /// Charges every limited metric.
@@ -368,11 +427,7 @@ impl Meter {
     }
 }
 
-/// How long a metric looks back.
-fn span(metric: Metric) -> Duration {
-    Duration::from_secs(match metric.span() {
-        Span::Minute => 60,
-        Span::Hour => 3600,
-        Span::Day => 86_400,
-    })
+/// What comes free so soon that it need not be kept for anybody: he will be first in line.
+fn soon(metric: Metric, limit: u64) -> u64 {
+    if metric.span() == Span::Minute { limit / 60 } else { 0 }
 }

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod estimate;
 pub mod fair;
 mod grant;
+mod held;
 mod hub;
 pub mod hypotheses;
 mod lane;
@@ -17,6 +18,7 @@ pub mod meter;
 pub mod metric;
 pub mod moment;
 pub mod money;
+mod pace;
 pub mod promise;
 #[expect(clippy::module_inception, reason = "the type that the room is named after")]
 mod quota;

@@ -173,7 +173,7 @@ impl State {
     }
 
     fn reopen(&mut self, id: u64, taken: super::meter::Taken) {
-        self.meter.hold(taken.held);
+        self.meter.hold(&taken);
         self.open.insert(id, taken);
     }
 }

@@ -19,9 +19,4 @@ impl Chance {
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
-
-    /// Between 0 and 1.
-    pub(super) fn part(&mut self) -> f64 {
-        self.next() as f64 / (u64::MAX >> 1) as f64
-    }
 }

@@ -43,6 +43,8 @@ pub struct Bucket {
     made: Moment,
     limit: u64,
     period: u64,
+    /// How much later the other side may count, and so begin to drain.
+    margin: Duration,
     /// What governor takes for the time; moved to ours before it is asked.
     clock: FakeRelativeClock,
     shown: Duration,
@@ -57,14 +59,23 @@ impl Bucket {
         let limit = limit.clamp(1, u64::from(u32::MAX));
         let period = nanos(span).div_ceil(limit).max(1);
         let limiter = limiter(limit, period, &empty_at, &clock);
-        Self { span, made: now.at, limit, period, clock, shown: Duration::ZERO, empty_at, limiter }
+        let (made, margin, shown) = (now.at, Duration::ZERO, Duration::ZERO);
+        Self { span, made, limit, period, margin, clock, shown, empty_at, limiter }
+    }
+
+    /// The same for another side that may count everything so much later.
+    #[must_use]
+    pub fn late_by(self, margin: Duration) -> Self {
+        Self { margin, ..self }
     }
 
     /// The bucket for another limit, as full as this one.
     fn resized(&self, now: Now, limit: u64) -> Self {
-        let used = self.used(now);
-        let mut bucket = Self::new(self.span, now, limit);
-        bucket.add(now, used);
+        let bucket = Self::new(self.span, now, limit).late_by(self.margin);
+        let full_for = u128::from(self.empty_at.0.load(Ordering::Relaxed).saturating_sub(self.elapsed(now)));
+        // Parts of a unit count too: a limit that changes often must not fill the bucket.
+        let empty_at = full_for * u128::from(bucket.period) / u128::from(self.period);
+        bucket.empty_at.0.store(u64::try_from(empty_at).unwrap_or(u64::MAX), Ordering::Relaxed);
         bucket
     }
 
@@ -79,7 +90,7 @@ impl Bucket {
     }
 
     fn add(&mut self, now: Now, amount: u64) {
-        let from = self.empty_at.0.load(Ordering::Relaxed).max(self.elapsed(now));
+        let from = self.empty_at.0.load(Ordering::Relaxed).max(self.elapsed(now).saturating_add(nanos(self.margin)));
         self.empty_at.0.store(from.saturating_add(amount.saturating_mul(self.period)), Ordering::Relaxed);
     }
 
@@ -115,17 +126,27 @@ impl Window for Bucket {
     }
 
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
+        (amount <= limit).then(|| self.turn(now, amount, limit))
+    }
+
+    fn turn(&self, now: Now, amount: u64, limit: u64) -> Moment {
         if limit != self.limit {
-            return self.resized(now, limit).wake_at(now, amount, limit.clamp(1, u64::from(u32::MAX)));
+            return self.resized(now, limit).turn(now, amount, limit.clamp(1, u64::from(u32::MAX)));
         }
-        let room = limit.checked_sub(amount)?;
-        let empty_at = self.empty_at.0.load(Ordering::Relaxed);
-        let at = empty_at.saturating_sub(room.saturating_mul(self.period));
-        Some(now.at.max(self.made.plus(Duration::from_nanos(at.saturating_add(999)))))
+        let full_at = self.empty_at.0.load(Ordering::Relaxed).saturating_add(amount.saturating_mul(self.period));
+        let at = full_at.saturating_sub(limit.saturating_mul(self.period));
+        now.at.max(self.made.plus(Duration::from_nanos(at.saturating_add(999))))
     }
 
     fn try_take(&mut self, now: Now, amount: u64, limit: u64) -> bool {
         self.set_limit(now, limit);
+        if !self.margin.is_zero() {
+            let fits = self.wake_at(now, amount, limit).is_some_and(|wake| wake <= now.at);
+            if fits {
+                self.add(now, amount);
+            }
+            return fits;
+        }
         self.show(now);
         let amount = u32::try_from(amount).unwrap_or(u32::MAX);
         match NonZeroU32::new(amount) {

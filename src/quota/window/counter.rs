@@ -30,7 +30,7 @@ impl Counter {
         let margin = settings.margin;
         match (metric.span(), settings.accounting.rule) {
             (Span::Minute, Rule::Sliding) => Self::Sliding(Sliding::new(MINUTE + margin)),
-            (Span::Minute, Rule::Bucket) => Self::Bucket(Box::new(Bucket::new(MINUTE, now, limit))),
+            (Span::Minute, Rule::Bucket) => Self::Bucket(Box::new(Bucket::new(MINUTE, now, limit).late_by(margin))),
             (Span::Minute, Rule::Fixed) => Self::Fixed(Fixed::new(Period::minutes(margin))),
             (Span::Hour, _) => Self::Fixed(Fixed::new(Period::hours(margin))),
             (Span::Day, _) => Self::Fixed(Fixed::new(Period::days(margin))),
@@ -82,5 +82,13 @@ impl Window for Counter {
 
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
         self.window().wake_at(now, amount, limit)
+    }
+
+    fn turn(&self, now: Now, amount: u64, limit: u64) -> Moment {
+        self.window().turn(now, amount, limit)
+    }
+
+    fn forgets_at(&self, now: Now) -> Option<Moment> {
+        self.window().forgets_at(now)
     }
 }

@@ -148,4 +148,20 @@ impl Window for Fixed {
         };
         Some(now.at.plus(wall.since(now.wall)))
     }
+
+    fn turn(&self, now: Now, amount: u64, limit: u64) -> Moment {
+        let window = self.at(now.wall);
+        let free = limit.saturating_sub(window.used);
+        if amount <= free {
+            return self.wake_at(now, amount, limit).unwrap_or(now.at);
+        }
+        let later = (amount - free).saturating_add(window.late);
+        let next = self.period.start(window.index + 1).plus(self.period.margin).since(now.wall);
+        now.at.plus(next).plus(self.period.length.saturating_mul(super::spans(later, limit.max(1)).0))
+    }
+
+    fn forgets_at(&self, now: Now) -> Option<Moment> {
+        let next = self.period.start(self.at(now.wall).index + 1);
+        Some(now.at.plus(next.since(now.wall)))
+    }
 }

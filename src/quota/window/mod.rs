@@ -27,6 +27,15 @@ pub trait Window {
         self.wake_at(now, limit, limit).unwrap_or(now.at)
     }
 
+    /// When the last of `amount` is in if they go one after another, each as soon as it can; more than the limit takes
+    /// several spans.
+    fn turn(&self, now: Now, amount: u64, limit: u64) -> Moment;
+
+    /// When everything is forgotten at once, if it is.
+    fn forgets_at(&self, _now: Now) -> Option<Moment> {
+        None
+    }
+
     /// Charges `amount` if it fits.
     fn try_take(&mut self, now: Now, amount: u64, limit: u64) -> bool {
         let fits = self.peek(now, limit).saturating_add(amount) <= limit;
@@ -35,4 +44,10 @@ pub trait Window {
         }
         fits
     }
+}
+
+/// How many whole limits go before the last part of `amount`, and that part.
+fn spans(amount: u64, limit: u64) -> (u32, u64) {
+    let before = amount.max(1) - 1;
+    (u32::try_from(before / limit).unwrap_or(u32::MAX), before % limit + 1)
 }

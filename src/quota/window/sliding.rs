@@ -83,4 +83,10 @@ impl Window for Sliding {
         }
         Some(wake)
     }
+
+    fn turn(&self, now: Now, amount: u64, limit: u64) -> Moment {
+        let limit = limit.max(1);
+        let (whole, part) = super::spans(amount, limit);
+        self.wake_at(now, part, limit).unwrap_or(now.at).plus(self.span.saturating_mul(whole))
+    }
 }

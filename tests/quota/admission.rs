@@ -1,1 +1,0 @@
-//! Admission under simulated time.

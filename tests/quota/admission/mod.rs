@@ -1,0 +1,7 @@
+//! Admission under simulated time.
+
+mod lasting;
+mod learning;
+mod sharing;
+mod stage;
+mod waiting;
