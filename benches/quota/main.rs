@@ -91,7 +91,7 @@ fn benchmark(options: &Options) -> anyhow::Result<()> {
         let root =
             std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let path = root.join(format!("docs/bench/{}-quota.md", report::today()));
-        std::fs::write(&path, text)?;
+        std::fs::write(&path, text.trim_end().to_owned() + "\n")?;
         println!("written to {}", path.display());
     }
     Ok(())

@@ -124,8 +124,9 @@ impl Reloader {
     /// Whether a file changed after it was read, and before anybody watched it.
     fn is_stale(&self, files: &BTreeSet<PathBuf>) -> bool {
         let read_at = self.current.lock().unwrap_or_else(PoisonError::into_inner).0.read_at;
-        let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified()).ok();
-        files.iter().filter_map(changed).any(|changed| changed > read_at)
+        let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified());
+        // One that has gone has changed as well.
+        files.iter().map(changed).any(|changed| changed.map_or(true, |changed| changed > read_at))
     }
 
     /// Reloads whenever a file changes, for as long as it is polled.

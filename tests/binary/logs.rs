@@ -19,7 +19,7 @@ async fn gateway(home: &Home, level: &str) -> (flowgate::mock::MockServer, Gatew
     let more = format!(
         "[log]\nlevel = \"{level}\"\n[[key]]\nname = \"ann\"\nsecret = {{ env = \"KEY_ANN\" }}\n[upstream]\nretries = 1"
     );
-    let text = config(home, &emulator, "").replace("[upstream]\n", &format!("{more}\n"));
+    let text = config(home, &emulator, "rule = \"off\"").replace("[upstream]\n", &format!("{more}\n"));
     home.write("flowgate.toml", &text);
     home.write("upstream.key", ACCOUNT_KEY);
     let arguments = [&["serve", "--config", "flowgate.toml"], &super::gateway::ANYWHERE[..]].concat();
