@@ -25,9 +25,6 @@ use crate::upstream::{Answer, KeyLease, RequestBody, UpstreamError};
 /// teaches, so more than a few in a row are not a matter of waiting.
 const MOST_REFUSALS: u32 = 10;
 
-/// Nothing that was refused is sent again sooner (ours).
-const TOO_SOON: Duration = Duration::from_millis(100);
-
 /// The limits of a model at an endpoint, before anything was learned.
 pub type LimitsOf = Box<dyn Fn(&str, Route) -> Limits + Send + Sync>;
 
@@ -85,11 +82,7 @@ impl Exchange {
         loop {
             let (lease, reservation, is_governed) =
                 self.admit(ask, deadline).await.map_err(|error| still(&mut last, error))?;
-            if let Some((refusal, model)) = last.take() {
-                if reservation.waited_for().is_none() && reservation.waited() < TOO_SOON {
-                    // No limit is known that could rest after a refusal.
-                    return Err(GatewayError::Refused(refusal, model));
-                }
+            if last.take().is_some() {
                 // The last refusal is counted when a caller learns of it; this one no caller will.
                 self.settlement.upstream_error("rate_limit");
             }

@@ -139,7 +139,10 @@ impl<'a> Section<'a> {
             let text =
                 value.as_float().map(|number| number.as_str()).or(value.as_integer().map(|number| number.as_str()));
             let number = text.and_then(|text| text.parse().ok()).filter(|number| *number > 0.0 && *number <= 1.0);
-            number.ok_or_else(|| wrong("a number above 0 and up to 1", value))
+            number.ok_or_else(|| match text {
+                Some(text) => format!("must be a number above 0 and up to 1, not {text}"),
+                None => wrong("a number above 0 and up to 1", value),
+            })
         });
         read.unwrap_or(default)
     }

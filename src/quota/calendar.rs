@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 /// How far Shanghai is ahead of UTC.
-const AHEAD: Duration = Duration::from_secs(8 * 3600);
+pub const AHEAD: Duration = Duration::from_secs(8 * 3600);
 const HOUR: u64 = 3600;
 const DAY: u64 = 86_400;
 

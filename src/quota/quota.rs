@@ -180,13 +180,6 @@ impl Quota {
         views
     }
 
-    /// What is known of the lane of one model and of one key.
-    pub fn view_of(&self, account: &str, model: &str, caller: &str) -> [Option<LaneView>; 2] {
-        let now = self.hub.now();
-        let view = |name: &str| self.find(name).map(|lane| lane.with(|state| state.view(&lane.name, now)));
-        [view(&lane_name(account, model)), view(&caller_name(caller))]
-    }
-
     /// What is left of `metric` for a model of an account and a caller: the scarcer counts.
     pub fn left(&self, account: &str, model: &str, caller: &str, metric: Metric) -> Option<Left> {
         let left = |name: &str| self.find(name).and_then(|lane| lane.left(metric));

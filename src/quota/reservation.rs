@@ -73,8 +73,8 @@ impl Reservation {
         write_down(&ended);
     }
 
-    /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that. Whether by our own
-    /// reckoning nothing was left either.
+    /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
+    /// Whether by our own reckoning nothing was left either.
     pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         write_down(&self.own.into_iter().map(|grant| grant.settle(Spent::Nothing)).collect::<Vec<_>>());
         self.model.refused(metric, retry_after)
@@ -83,10 +83,5 @@ impl Reservation {
     /// What is left of `metric`: of the key's own limit or of the model's, whichever is less.
     pub fn left(&self, metric: Metric) -> Option<Left> {
         self.grants().fold(None, |left, grant| Left::scarcer(left, grant.lane().left(metric)))
-    }
-
-    /// The name of the lane to the model, for messages.
-    pub fn lane(&self) -> &str {
-        &self.model.lane().name
     }
 }

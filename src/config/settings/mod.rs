@@ -72,7 +72,7 @@ impl Settings {
         let settings = Self {
             server,
             admin_listen,
-            state: root.section("state", state::read),
+            state: root.section("state", |section| state::read(section, overrides.upstream.is_none())),
             log: root.section("log", log::read),
             transport,
             api,

@@ -14,17 +14,18 @@ pub struct StateSettings {
     pub durability: Durability,
 }
 
-pub(super) fn read(section: &Section<'_>) -> StateSettings {
+/// `is_kept` says whether there will be any state: the demo leaves nothing behind and needs no folder.
+pub(super) fn read(section: &Section<'_>, is_kept: bool) -> StateSettings {
     let is_written = section.read("dir", |_| Ok(())).is_some();
-    let dir = if is_written { section.path_to_folder("dir") } else { default_folder(section) };
+    let dir = if is_written { section.path_to_folder("dir") } else { default_folder(section, is_kept) };
     let durability = if section.flag("fsync", false) { Durability::Power } else { Durability::Process };
     // Without a folder there is a fault, and nobody sees these settings.
     StateSettings { dir: dir.unwrap_or_default(), durability }
 }
 
-fn default_folder(section: &Section<'_>) -> Option<PathBuf> {
+fn default_folder(section: &Section<'_>, is_kept: bool) -> Option<PathBuf> {
     let folder = section.environment().data_folder();
-    if folder.is_none() {
+    if is_kept && folder.is_none() {
         section.fault(
             "dir",
             "there is no folder to keep state in: set the variable HOME or XDG_DATA_HOME, or name one as `dir` below [state]",

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::Window;
+use crate::quota::calendar::AHEAD;
 use crate::quota::moment::{Moment, Now};
-
-/// The provider's wall: Asia/Shanghai is 8 hours ahead of UTC and has had no summer time since 1991.
-const SHANGHAI: Duration = Duration::from_secs(8 * 3600);
 
 /// Where a period begins and how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,17 +21,17 @@ pub struct Period {
 impl Period {
     /// Minutes by the clock.
     pub fn minutes(margin: Duration) -> Self {
-        Self { length: Duration::from_secs(60), offset: SHANGHAI, margin }
+        Self { length: Duration::from_secs(60), offset: AHEAD, margin }
     }
 
     /// Hours by the clock.
     pub fn hours(margin: Duration) -> Self {
-        Self { length: Duration::from_secs(3600), offset: SHANGHAI, margin }
+        Self { length: Duration::from_secs(3600), offset: AHEAD, margin }
     }
 
     /// Days in Asia/Shanghai.
     pub fn days(margin: Duration) -> Self {
-        Self { length: Duration::from_secs(86_400), offset: SHANGHAI, margin }
+        Self { length: Duration::from_secs(86_400), offset: AHEAD, margin }
     }
 
     /// When the next period begins.
