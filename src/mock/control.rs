@@ -28,7 +28,7 @@ impl MockControl {
     /// What was billed since the start or the last reset. A stream is billed when it is over.
     #[must_use]
     pub fn billed(&self) -> Billed {
-        locked(&self.0.billed).clone()
+        self.0.billed()
     }
 
     /// What became of every quota since the first request for it (since the reset), by account and model.
@@ -49,7 +49,8 @@ impl MockControl {
         self.0.live.load(Ordering::Relaxed)
     }
 
-    /// Forgets what was billed, recorded, counted against limits, injected and cached.
+    /// Forgets what was billed, recorded, counted against limits, injected and cached. A stream still open is billed to
+    /// nobody.
     pub fn reset(&self) {
         self.0.reset();
     }

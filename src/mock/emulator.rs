@@ -29,15 +29,22 @@ pub(super) struct Emulator {
     pub(super) settings: MockSettings,
     pub(super) catalogue: Catalogue,
     pub(super) clock: Clock,
-    pub(super) billed: Mutex<Billed>,
     pub(super) records: Mutex<Records>,
     pub(super) injections: Mutex<Injections>,
     pub(super) store: Mutex<Store>,
     pub(super) live: AtomicUsize,
     limits: Mutex<LimitSettings>,
-    meters: Mutex<Meters>,
+    books: Mutex<Arc<Books>>,
     prompts: Mutex<HashSet<u64>>,
     serial: AtomicU64,
+}
+
+/// What is billed and counted against limits until the next reset. A request stays in the books it was entered in:
+/// one that outlives a reset is not billed to those who come after it.
+#[derive(Debug, Default)]
+struct Books {
+    billed: Mutex<Billed>,
+    meters: Mutex<Meters>,
 }
 
 /// Locks, whatever happened to another holder: the data are plain counters and lists.
@@ -50,13 +57,12 @@ impl Emulator {
         Ok(Arc::new(Self {
             catalogue: Catalogue::built_in()?,
             clock: Clock::start(),
-            billed: Mutex::default(),
             records: Mutex::default(),
             injections: Mutex::default(),
             store: Mutex::default(),
             live: AtomicUsize::new(0),
             limits: Mutex::new(settings.limits.clone()),
-            meters: Mutex::default(),
+            books: Mutex::default(),
             prompts: Mutex::default(),
             serial: AtomicU64::new(0),
             settings,
@@ -71,9 +77,8 @@ impl Emulator {
 
     /// Forgets what was billed, recorded, counted, injected and cached. Limits set by hand stay.
     pub(super) fn reset(&self) {
-        *locked(&self.billed) = Billed::default();
+        *locked(&self.books) = Arc::default();
         locked(&self.records).clear();
-        locked(&self.meters).clear();
         locked(&self.prompts).clear();
         *locked(&self.injections) = Injections::default();
     }
@@ -97,14 +102,15 @@ impl Emulator {
         let limits = locked(&self.limits).clone();
         let own = self.catalogue.defaults.limits_of(self.catalogue.find(model), model, &limits);
         let who = (account.to_owned(), model.to_owned());
-        let mut meters = locked(&self.meters);
-        match meters.admit(&who, ask, &own, &limits, self.clock.now()) {
+        let books = self.books();
+        let decided = locked(&books.meters).admit(&who, ask, &own, &limits, self.clock.now());
+        match decided {
             Ok(admitted) => {
                 let bill = Bill { requests: 1, ..Bill::default() };
-                Ok(Ticket { emulator: self.clone(), who, admitted, bill })
+                Ok(Ticket { emulator: self.clone(), books, who, admitted, bill })
             }
             Err(metric) => {
-                locked(&self.billed).add(model, Bill { refused: 1, ..Bill::default() });
+                locked(&books.billed).add(model, Bill { refused: 1, ..Bill::default() });
                 Err(Refusal::rate_limited(metric))
             }
         }
@@ -113,13 +119,22 @@ impl Emulator {
     fn settle(&self, ticket: &Ticket) {
         let charge = locked(&self.limits).charge;
         let tokens = ticket.bill.total_tokens();
-        locked(&self.meters).settle(&ticket.who, ticket.admitted, tokens, charge, self.clock.now());
-        locked(&self.billed).add(&ticket.who.1, ticket.bill);
+        locked(&ticket.books.meters).settle(&ticket.who, ticket.admitted, tokens, charge, self.clock.now());
+        locked(&ticket.books.billed).add(&ticket.who.1, ticket.bill);
+    }
+
+    fn books(&self) -> Arc<Books> {
+        locked(&self.books).clone()
+    }
+
+    /// Everything billed since the last reset.
+    pub(super) fn billed(&self) -> Billed {
+        locked(&self.books().billed).clone()
     }
 
     /// What became of every quota.
     pub(super) fn quota(&self) -> Vec<QuotaUse> {
-        locked(&self.meters).report(self.clock.now())
+        locked(&self.books().meters).report(self.clock.now())
     }
 
     pub(super) fn model(&self, id: &str) -> Option<&Model> {
@@ -131,6 +146,7 @@ impl Emulator {
 #[derive(Debug)]
 pub(super) struct Ticket {
     emulator: Shared,
+    books: Arc<Books>,
     who: (String, String),
     admitted: Admitted,
     pub(super) bill: Bill,

@@ -73,6 +73,22 @@ async fn reset_forgets() {
 }
 
 #[tokio::test]
+async fn a_stream_that_outlives_a_reset_is_billed_to_nobody() {
+    let bench = Bench::new().await;
+    let control = bench.server.control();
+    let stream = bench.send(CHAT, json!({"model": "fault/stall:3", "stream": true, "messages": [{"role": "user", "content": "[[tokens=9]]"}]})).await;
+    assert_eq!(control.live(), 1);
+    control.reset();
+    drop(stream);
+    while control.live() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(control.billed().total.requests, 0);
+    bench.good(CHAT, ask(PLAIN, "hi")).await;
+    assert_eq!(control.billed().total.requests, 1);
+}
+
+#[tokio::test]
 async fn faults_are_injected_by_number_model_and_key() {
     let settings = MockSettings { api_keys: vec!["sk-mock".into(), "sk-b".into()], ..MockSettings::default() };
     let bench = Bench::with(settings).await;

@@ -141,10 +141,6 @@ impl Meters {
         };
         limited.map(report).collect()
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// Opens meters for new limits and forgets those whose limit was lifted.
