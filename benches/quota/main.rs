@@ -12,6 +12,7 @@
     reason = "a benchmark reads the real clock and the environment, prints what it finds, and ends where something is broken"
 )]
 
+mod crowd;
 mod real;
 mod report;
 mod simulate;
@@ -52,6 +53,18 @@ struct Options {
     /// Also write docs/bench/YYYY-MM-DD-quota.md
     #[arg(long)]
     write: bool,
+    /// Leave out the part in real time
+    #[arg(long)]
+    simulated: bool,
+    /// Only rows whose name contains this, as in `sliding after TPM 50k`
+    #[arg(long, default_value = "")]
+    rows: String,
+    /// Where chance begins
+    #[arg(long, default_value_t = 11)]
+    seed: u64,
+    /// `queue.risk` of the gateway
+    #[arg(long, default_value_t = flowgate::quota::risk::DEFAULT)]
+    risk: f64,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -73,15 +86,16 @@ fn main() -> ExitCode {
 }
 
 fn benchmark(options: &Options) -> anyhow::Result<()> {
-    let real = (!options.quick).then(|| std::thread::spawn(real::measure));
+    let real = (!options.quick && !options.simulated).then(|| std::thread::spawn(real::measure));
     let mut report = Report::new(options);
     let minutes = if options.quick { 4 } else { 20 };
-    report.known = rows(|truth, limited| Scenario::known(truth, limited, minutes), &LIMITS);
+    let rows = |scenario: &dyn Fn((Rule, Charge), Limited) -> Scenario, limits: &[_]| rows(options, scenario, limits);
+    report.known = rows(&|truth, limited| Scenario::known(truth, limited, minutes), &LIMITS);
     let small = [LIMITS[0], LIMITS[1], LIMITS[3]];
     let minutes = if options.quick { 10 } else { 60 };
-    report.unknown = rows(|truth, limited| Scenario::unknown(truth, limited, minutes), &small);
-    report.high = rows(|truth, limited| Scenario::wrong(truth, limited, limited.value() * 2, minutes), &small);
-    report.low = rows(|truth, limited| Scenario::wrong(truth, limited, limited.value() / 2, minutes), &small);
+    report.unknown = rows(&|truth, limited| Scenario::unknown(truth, limited, minutes), &small);
+    report.high = rows(&|truth, limited| Scenario::wrong(truth, limited, limited.value() * 2, minutes), &small);
+    report.low = rows(&|truth, limited| Scenario::wrong(truth, limited, limited.value() / 2, minutes), &small);
     if let Some(real) = real {
         report.real = real.join().map_err(|_| anyhow::anyhow!("the part in real time broke off"))??;
     }
@@ -98,13 +112,20 @@ fn benchmark(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Every rule with every moment of charging and each of `limits`.
-fn rows(scenario: impl Fn((Rule, Charge), Limited) -> Scenario, limits: &[(&'static str, Limited)]) -> Vec<Row> {
+fn rows(
+    options: &Options,
+    scenario: impl Fn((Rule, Charge), Limited) -> Scenario,
+    limits: &[(&'static str, Limited)],
+) -> Vec<Row> {
     let traffic = Arc::new(Traffic::new());
     let mut rows = Vec::new();
     for (rule_name, rule) in RULES {
         for (charge_name, charge) in CHARGES {
             for (limit, limited) in limits {
-                let outcome = simulate(&scenario((rule, charge), *limited), &traffic);
+                if !format!("{rule_name} {charge_name} {limit}").contains(&options.rows) {
+                    continue;
+                }
+                let outcome = simulate(&scenario((rule, charge), *limited), options.risk, options.seed, &traffic);
                 rows.push(Row { rule: rule_name, charge: charge_name, limit, outcome });
             }
         }

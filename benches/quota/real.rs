@@ -15,6 +15,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::crowd::crowd;
 use crate::report::Row;
 use crate::simulate::Outcome;
 use crate::traffic::{Chance, Job, Traffic};
@@ -22,15 +23,16 @@ use crate::traffic::{Chance, Job, Traffic};
 const KEY: &str = "sk-upstream";
 const LENGTH: Duration = Duration::from_secs(180);
 const WARM_UP: Duration = Duration::from_secs(70);
-/// By tokens, by requests.
-const MODELS: [&str; 2] = ["Qwen/Qwen3-8B", "THUDM/GLM-4-9B-0414"];
+/// By tokens, by requests, by requests with a crowd before it.
+const MODELS: [&str; 3] = ["Qwen/Qwen3-8B", "THUDM/GLM-4-9B-0414", "THUDM/GLM-Z1-9B-0414"];
 const TPM: u64 = 50_000;
 const RPM: u64 = 20;
 /// Tokens of a request as the emulator answers it, roughly: its answers are short.
 const MEAN: f64 = 1_050.0;
 const CONFIG: &str = "[queue]\nmax_wait = \"30s\"\n[[account]]\n\
     [account.limits.\"Qwen/Qwen3-8B\"]\ntpm = 50000\n\
-    [account.limits.\"THUDM/GLM-4-9B-0414\"]\nrpm = 20\n";
+    [account.limits.\"THUDM/GLM-4-9B-0414\"]\nrpm = 20\n\
+    [account.limits.\"THUDM/GLM-Z1-9B-0414\"]\nrpm = 20\n";
 
 /// Three minutes of both limits.
 pub(crate) fn measure() -> anyhow::Result<Vec<Row>> {
@@ -41,6 +43,7 @@ async fn run() -> anyhow::Result<Vec<Row>> {
     let limits = [
         (MODELS[0].to_owned(), Limits { tpm: Some(TPM), ..Limits::default() }),
         (MODELS[1].to_owned(), Limits { rpm: Some(RPM), ..Limits::default() }),
+        (MODELS[2].to_owned(), Limits { rpm: Some(RPM), ..Limits::default() }),
     ];
     let mock = start(MockSettings {
         api_keys: vec![KEY.to_owned()],
@@ -53,11 +56,19 @@ async fn run() -> anyhow::Result<Vec<Row>> {
     let mut tasks = JoinSet::new();
     let (address, admin) = gateway(&mock.base_url(), &mut tasks).await?;
     let rates = [2.0 * TPM as f64 / 60.0 / MEAN, 2.0 * RPM as f64 / 60.0];
-    let (tokens, requests, seen) =
-        tokio::join!(offer(address, MODELS[0], rates[0]), offer(address, MODELS[1], rates[1]), watch(&mock));
+    let (tokens, requests, many, seen) = tokio::join!(
+        offer(address, MODELS[0], rates[0]),
+        offer(address, MODELS[1], rates[1]),
+        crowd(address, MODELS[2], LENGTH),
+        watch(&mock)
+    );
     let leaks =
         leaks(&Client::builder().no_proxy().build()?.get(format!("http://{admin}/limits")).send().await?.json().await?);
-    let outcomes = [("TPM 50k", MODELS[0], "tpm", tokens?), ("RPM 20", MODELS[1], "rpm", requests?)];
+    let outcomes = [
+        ("TPM 50k", MODELS[0], "tpm", tokens?),
+        ("RPM 20", MODELS[1], "rpm", requests?),
+        ("RPM 20, 200 callers", MODELS[2], "rpm", many?),
+    ];
     outcomes
         .into_iter()
         .map(|(limit, model, metric, outcome)| row(limit, model, metric, Outcome { leaks, ..outcome }, &seen))
@@ -115,7 +126,7 @@ async fn offer(address: SocketAddr, model: &'static str, rate: f64) -> anyhow::R
         sleep_until(next).await;
         next += chance.pause(rate);
         let (client, job, outcome) = (client.clone(), traffic.job(&mut chance), outcome.clone());
-        calls.spawn(async move { call(&client, address, model, &job, &outcome).await });
+        calls.spawn(async move { call(&client, address, model, &job).await.note(&mut outcome.lock().unwrap()) });
     }
     while calls.join_next().await.is_some() {}
     sleep(Duration::from_secs(1)).await;
@@ -123,26 +134,43 @@ async fn offer(address: SocketAddr, model: &'static str, rate: f64) -> anyhow::R
     Ok(outcome)
 }
 
-async fn call(client: &Client, address: SocketAddr, model: &str, job: &Job, outcome: &Mutex<Outcome>) {
+/// What a caller met.
+pub(crate) enum Answer {
+    /// A whole answer, after so long in line.
+    Served(Duration),
+    /// Told to come again after that.
+    Later(Duration),
+    /// Anything else.
+    Failed,
+}
+
+impl Answer {
+    pub(crate) fn note(&self, outcome: &mut Outcome) {
+        match self {
+            Self::Served(waited) => {
+                outcome.served += 1;
+                outcome.waits.push(*waited);
+            }
+            Self::Later(_) => outcome.door += 1,
+            Self::Failed => outcome.failed += 1,
+        }
+    }
+}
+
+/// One request.
+pub(crate) async fn call(client: &Client, address: SocketAddr, model: &str, job: &Job) -> Answer {
     let body = serde_json::json!({
         "model": model, "max_tokens": job.max_tokens, "messages": [{ "role": "user", "content": prompt(job.prompt) }],
     });
     let url = format!("http://{address}/v1/chat/completions");
     let answer = client.post(url).header("content-type", "application/json").body(body.to_string()).send().await;
-    let Ok(answer) = answer else {
-        outcome.lock().unwrap().failed += 1;
-        return;
-    };
-    let (status, waited) = (answer.status(), header(&answer, "x-flowgate-wait-ms"));
-    let is_whole = answer.bytes().await.is_ok();
-    let mut outcome = outcome.lock().unwrap();
-    match status {
-        StatusCode::OK if is_whole => {
-            outcome.served += 1;
-            outcome.waits.push(Duration::from_millis(waited.unwrap_or(0)));
-        }
-        StatusCode::TOO_MANY_REQUESTS => outcome.door += 1,
-        _ => outcome.failed += 1,
+    let Ok(answer) = answer else { return Answer::Failed };
+    let status = answer.status();
+    let [waited, later] = ["x-flowgate-wait-ms", "retry-after-ms"].map(|name| header(&answer, name));
+    match (status, answer.bytes().await.is_ok(), later) {
+        (StatusCode::OK, true, _) => Answer::Served(Duration::from_millis(waited.unwrap_or(0))),
+        (StatusCode::TOO_MANY_REQUESTS, true, Some(later)) => Answer::Later(Duration::from_millis(later)),
+        _ => Answer::Failed,
     }
 }
 

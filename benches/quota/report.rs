@@ -122,6 +122,14 @@ impl Report {
         if !self.real.is_empty() {
             text.push_str("\n## Rule and limit known, real time through sockets\n\n");
             table(&mut text, &STEADY, self.real.iter().map(Row::steady));
+            for Row { limit, outcome: Outcome { returned, kept, .. }, .. } in &self.real {
+                if *returned > 0 {
+                    let _ = write!(
+                        text,
+                        "\n{limit}: {returned} came back when they were told to; {kept} of them waited 1 s at most.\n"
+                    );
+                }
+            }
         }
         let parts = [
             ("Rule not known (`rule = \"learn\"`)", &self.unknown),

@@ -79,12 +79,12 @@ struct World {
 }
 
 impl World {
-    fn new(scenario: &Scenario) -> Self {
+    fn new(scenario: &Scenario, risk: f64) -> Self {
         let meter = MeterSettings {
             accounting: scenario.believed,
             learns: scenario.learns,
             margin: Duration::from_millis(250),
-            caution: flowgate::quota::risk::caution(0.1),
+            caution: flowgate::quota::risk::caution(risk),
         };
         let metric = if matches!(scenario.limited, Limited::Rpm(_)) { Metric::Rpm } else { Metric::Tpm };
         let clock = Clock::simulated(Moment::of_seconds(BEGAN));
@@ -199,13 +199,13 @@ impl World {
 }
 
 /// Plays one scenario.
-pub(crate) fn simulate(scenario: &Scenario, traffic: &Arc<Traffic>) -> Outcome {
+pub(crate) fn simulate(scenario: &Scenario, risk: f64, seed: u64, traffic: &Arc<Traffic>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(play(scenario, traffic))
+    runtime.block_on(play(scenario, risk, seed, traffic))
 }
 
-async fn play(scenario: &Scenario, traffic: &Traffic) -> Outcome {
-    let world = Arc::new(World::new(scenario));
+async fn play(scenario: &Scenario, risk: f64, seed: u64, traffic: &Traffic) -> Outcome {
+    let world = Arc::new(World::new(scenario, risk));
     let mut background = JoinSet::new();
     let quota = world.quota.clone();
     background.spawn(async move { quota.keep_time().await });
@@ -216,7 +216,7 @@ async fn play(scenario: &Scenario, traffic: &Traffic) -> Outcome {
     let begin = world.began + WARM_UP;
     let length = Duration::from_secs(60 * scenario.minutes);
     let mut calls = JoinSet::new();
-    let mut chance = Chance(11);
+    let mut chance = Chance(seed);
     offer(&world, traffic, rate, begin, &mut chance, &mut calls).await;
     let from = world.used();
     offer(&world, traffic, rate, begin + length / 2, &mut chance, &mut calls).await;

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 use super::answers;
 use super::error::GatewayError;
 use super::exchange::Exchange;
+use super::ratelimit;
 use super::route::Route;
 use crate::quota::ask::{Ask, Spent};
 use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
-use crate::quota::metric::{Amounts, Metric};
+use crate::quota::metric::Amounts;
 use crate::quota::view::Left;
 use crate::quota::{AccountQuota, AdmitError, Quota, Refused, Request, Reservation};
 use crate::relay::settle::Book;
@@ -154,11 +155,11 @@ impl Exchange {
         self.tenant.quota.is_limited() || accounts.iter().any(|(account, _)| account.is_governed)
     }
 
-    /// What is left of `metric` for this model and key.
-    pub(super) fn left(&self, metric: Metric) -> Option<Left> {
+    /// What is left for this model and key, for the headers of a refusal.
+    pub(super) fn left(&self) -> [Option<Left>; 2] {
         let access = &self.snapshot.quota;
-        let (account, _) = access.accounts.first()?;
-        access.quota.left(&account.name, &self.settlement.model, &self.tenant.name, metric)
+        let Some((account, _)) = access.accounts.first() else { return [None; 2] };
+        access.quota.left((&account.name, &self.settlement.model), &self.tenant.name, ratelimit::METRICS)
     }
 
     /// What a refusal for a limit teaches.

@@ -245,7 +245,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
     let mut headers = answered.headers;
     own_headers(&mut headers, &settlement.model, &answered.edits);
     if let Some(reservation) = &settlement.reservation {
-        ratelimit::write(&mut headers, |metric| reservation.left(metric));
+        ratelimit::write(&mut headers, reservation.left(ratelimit::METRICS));
         headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
     }
     let body = match answered.content {

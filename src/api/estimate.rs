@@ -1,12 +1,10 @@
 //! Step 5: what a request may cost, by what it says and by what was learned.
 
-use std::time::Duration;
-
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::route::Route;
-use crate::quota::ask::{Ask, Guess};
-use crate::quota::estimate::Features;
+use crate::quota::ask::Ask;
+use crate::quota::estimate::{Expected, Features};
 use crate::relay::estimated::Estimated;
 use crate::wire::json::Object;
 
@@ -32,18 +30,15 @@ pub(super) fn size(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Size> 
     let ask = Ask { images: images(route, head), ..Ask::default() };
     let Some(features) = features(route, head) else { return Some(Size { ask, estimated: None }) };
     let estimator = &exchange.snapshot.quota.estimator;
-    let prompt = estimator.prompt(model, &features);
     let (asked, is_thinking) = (most_output(head), thinking(head));
     let answers = matches!(route, Route::Chat | Route::Completions | Route::Messages);
-    let output =
-        if answers { estimator.output(model, &exchange.tenant.name, asked, is_thinking) } else { Guess::default() };
-    let ask = Ask {
-        prompt,
-        output,
-        max_output: if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 },
-        duration: if answers { estimator.duration(model, output.mean as u64) } else { Duration::ZERO },
-        ..ask
+    let expected = match answers {
+        true => estimator.expect(model, &exchange.tenant.name, &features, asked, is_thinking),
+        false => Expected::prompt_alone(estimator.prompt(model, &features)),
     };
+    let Expected { prompt, output, duration } = expected;
+    let max_output = if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 };
+    let ask = Ask { prompt, output, max_output, duration, ..ask };
     let estimator = estimator.clone();
     Some(Size {
         ask,

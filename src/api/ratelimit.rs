@@ -7,33 +7,30 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::quota::metric::Metric;
 use crate::quota::view::Left;
 
-/// For each metric that OpenAI's headers know: limit, remaining, reset.
-const HEADERS: [(Metric, [HeaderName; 3]); 2] = [
-    (
-        Metric::Rpm,
-        [
-            HeaderName::from_static("x-ratelimit-limit-requests"),
-            HeaderName::from_static("x-ratelimit-remaining-requests"),
-            HeaderName::from_static("x-ratelimit-reset-requests"),
-        ],
-    ),
-    (
-        Metric::Tpm,
-        [
-            HeaderName::from_static("x-ratelimit-limit-tokens"),
-            HeaderName::from_static("x-ratelimit-remaining-tokens"),
-            HeaderName::from_static("x-ratelimit-reset-tokens"),
-        ],
-    ),
+/// What OpenAI's headers know.
+pub(super) const METRICS: [Metric; 2] = [Metric::Rpm, Metric::Tpm];
+
+/// For each of them: limit, remaining, reset.
+const HEADERS: [[HeaderName; 3]; 2] = [
+    [
+        HeaderName::from_static("x-ratelimit-limit-requests"),
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        HeaderName::from_static("x-ratelimit-reset-requests"),
+    ],
+    [
+        HeaderName::from_static("x-ratelimit-limit-tokens"),
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+    ],
 ];
 
-/// Adds what is `left` of requests and tokens.
-pub(super) fn write(headers: &mut HeaderMap, left: impl Fn(Metric) -> Option<Left>) {
-    for (metric, [limit, remaining, reset]) in HEADERS {
-        let Some(left) = left(metric) else { continue };
+/// Adds what is `left` of each of [`METRICS`].
+pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
+    for (left, [limit, remaining, reset]) in left.into_iter().zip(HEADERS) {
+        let Some(left) = left else { continue };
         headers.insert(limit, HeaderValue::from(left.limit));
         headers.insert(remaining, HeaderValue::from(left.remaining));
-        if let Ok(value) = HeaderValue::from_str(&go_duration(left.reset)) {
+        if let Ok(value) = HeaderValue::try_from(go_duration(left.reset)) {
             headers.insert(reset, value);
         }
     }
@@ -41,14 +38,27 @@ pub(super) fn write(headers: &mut HeaderMap, left: impl Fn(Metric) -> Option<Lef
 
 /// As Go writes durations: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
 fn go_duration(span: Duration) -> String {
-    let millis = span.as_micros().div_ceil(1000);
-    let seconds = millis.div_ceil(1000);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        _ if millis < 1000 => format!("{millis}ms"),
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
-        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+    let mut text = String::with_capacity(12);
+    let mut put = |number: u64, unit: &str| {
+        text.push_str(itoa::Buffer::new().format(number));
+        text.push_str(unit);
+    };
+    if span < Duration::from_secs(1) {
+        let millis = u64::from(span.subsec_micros().div_ceil(1000));
+        if millis < 1000 {
+            put(millis, "ms");
+            return text;
+        }
     }
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    if seconds >= 3600 {
+        put(seconds / 3600, "h");
+    }
+    if seconds >= 60 {
+        put(seconds / 60 % 60, "m");
+    }
+    put(seconds % 60, "s");
+    text
 }
 
 #[cfg(test)]
@@ -62,6 +72,7 @@ mod tests {
         assert_eq!(text(12), "12ms");
         assert_eq!(text(6000), "6s");
         assert_eq!(text(6500), "7s");
+        assert_eq!(go_duration(Duration::from_micros(999_001)), "1s");
         assert_eq!(text(90_000), "1m30s");
         assert_eq!(text(3_600_000), "1h0m0s");
         assert_eq!(text(86_399_999), "24h0m0s");

@@ -161,9 +161,8 @@ impl Gateway {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
-                let left = |metric| exchange.left(metric);
                 let mut limits = HeaderMap::new();
-                ratelimit::write(&mut limits, left);
+                ratelimit::write(&mut limits, exchange.left());
                 let mut response = self.end_refused(exchange.settlement, &error, is_anthropic);
                 response.headers_mut().extend(limits);
                 with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)

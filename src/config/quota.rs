@@ -11,7 +11,7 @@ use crate::quota::meter::MeterSettings;
 use crate::quota::metric::Metric;
 use crate::quota::rule::{Accounting, Charge, Rule};
 use crate::quota::tier::Tier;
-use crate::quota::{CallerQuota, QueueSettings};
+use crate::quota::{CallerQuota, QueueSettings, risk};
 
 /// `[queue]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +56,7 @@ impl Default for AccountLimits {
 const MOST: u32 = u32::MAX;
 
 pub(super) fn wait(section: &Section<'_>) -> WaitSettings {
-    let risk = section.fraction("risk", 0.1);
+    let risk = section.fraction("risk", risk::DEFAULT);
     if risk > 0.5 {
         section.fault("risk", "more than 0.5 would expect to break the limits; write a part such as 0.1");
     }

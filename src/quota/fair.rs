@@ -5,8 +5,10 @@
 //! saves up a right to the past: a key that comes back starts where the queue is now.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use super::map::QuickMap;
 
 /// A key as the queue sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,20 +57,20 @@ struct Waiting<T> {
 struct Level {
     now: f64,
     /// Where each key's next request starts. Keys that are not ahead of `now` have none.
-    finished: HashMap<Arc<str>, f64>,
+    finished: QuickMap<Arc<str>, f64>,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub struct FairQueue<T> {
     waiting: BTreeMap<Place, Waiting<T>>,
-    levels: HashMap<u8, Level>,
+    levels: QuickMap<u8, Level>,
     number: u64,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), levels: HashMap::new(), number: 0 }
+        Self { waiting: BTreeMap::new(), levels: QuickMap::default(), number: 0 }
     }
 }
 
@@ -146,10 +148,14 @@ impl<T> FairQueue<T> {
         self.waiting.get_mut(&place).map(|waiting| &mut waiting.item)
     }
 
-    /// Takes the request at `place` out because it is served.
+    /// Takes the request at `place` out because it is served. Time goes on with the first in line: one that passes it
+    /// does not put back those who come later.
     pub fn serve(&mut self, place: Place) -> Option<T> {
+        let is_first = self.first() == Some(place);
         let waiting = self.waiting.remove(&place)?;
-        self.move_to(place);
+        if is_first {
+            self.move_to(place);
+        }
         Some(waiting.item)
     }
 

@@ -9,7 +9,7 @@ use super::fair::Flow;
 use super::lane::Lane;
 use super::meter::Taken;
 use super::metric::{Amounts, Metric};
-use super::record::Event;
+use super::record::{Event, RecordRef};
 
 /// See the module.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Grant {
     pub(super) waited: Duration,
     /// What for, if it had to.
     pub(super) blocked: Option<Metric>,
+    /// Whether there are limits that it counts for.
+    is_recorded: bool,
     is_sent: AtomicBool,
     is_open: bool,
 }
@@ -38,7 +40,7 @@ impl Grant {
         flow: Flow,
         cost: f64,
         levels: [u64; 7],
-        waited: Duration,
+        is_recorded: bool,
     ) -> Self {
         Self {
             lane,
@@ -47,8 +49,9 @@ impl Grant {
             flow,
             cost,
             levels,
-            waited,
+            waited: Duration::ZERO,
             blocked: None,
+            is_recorded,
             is_sent: AtomicBool::new(false),
             is_open: true,
         }
@@ -75,15 +78,19 @@ impl Grant {
     }
 
     /// Its end, to be written down.
-    pub(super) fn settle(mut self, spent: Spent) -> (Arc<Lane>, Event) {
+    pub(super) fn settle(mut self, spent: Spent) -> Option<Note> {
         self.is_open = false;
         let event = self.lane.settle(&self, spent);
-        (self.lane.clone(), event)
+        self.note(event)
     }
 
     /// Its beginning, to be written down before it is sent.
-    pub(super) fn taken(&self) -> Event {
-        Event::Took { id: self.id, taken: self.taken }
+    pub(super) fn taken(&self) -> Option<Note> {
+        self.note(Event::Took { id: self.id, taken: self.taken })
+    }
+
+    fn note(&self, event: Event) -> Option<Note> {
+        self.is_recorded.then(|| Note { lane: self.lane.clone(), event })
     }
 
     /// The upstream refused it.
@@ -95,6 +102,18 @@ impl Grant {
     /// Settled by whoever holds the lane.
     pub(super) fn disarm(&mut self) {
         self.is_open = false;
+    }
+}
+
+/// What is to be written down of a request in one lane.
+pub(super) struct Note {
+    pub(super) lane: Arc<Lane>,
+    event: Event,
+}
+
+impl Note {
+    pub(super) fn record(&self) -> RecordRef<'_> {
+        RecordRef { lane: &self.lane.name, event: &self.event }
     }
 }
 

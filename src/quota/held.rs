@@ -115,11 +115,21 @@ impl Held {
         self.sums().all()
     }
 
+    /// No question about the requests of `sums`, these and perhaps one more, has a greater answer (tokens).
+    pub(super) fn most(&self, sums: Sums, caution: f64) -> u64 {
+        let deviation = (sums.squares / 4.0 + sums.variance).sqrt();
+        let ended = Guess { mean: sums.mean, deviation }.upper(caution.max(SURE));
+        ended.saturating_add(self.largest()).saturating_add(1)
+    }
+
+    fn largest(&self) -> u64 {
+        self.sizes.last_key_value().map_or(0, |(size, _)| *size)
+    }
+
     /// What has to be left so that a request that is on its way for `travel` finds something when it comes in.
     pub(super) fn sure(&self, now: Moment, travel: Duration) -> u64 {
-        let largest = self.sizes.last_key_value().map_or(0, |(size, _)| *size);
         let sums = self.at(now);
-        sums.ended(travel).upper(SURE).min(sums.all().upper(SURE)).saturating_add(largest).saturating_add(1)
+        sums.ended(travel).upper(SURE).min(sums.all().upper(SURE)).saturating_add(self.largest()).saturating_add(1)
     }
 }
 

@@ -181,6 +181,19 @@ impl Beliefs {
         }
     }
 
+    /// The same of every metric.
+    pub(super) fn passed_all(&mut self, levels: &[u64; 7], sent: Moment) {
+        for metric in Metric::ALL {
+            self.passed(metric, levels[metric.index()], sent);
+        }
+    }
+
+    /// Whether more counts of a limit that is only being tried than was ever let through.
+    pub(super) fn is_tried(&self, levels: &[u64; 7]) -> bool {
+        let is_tried = |metric| self.proven(metric).is_some_and(|proven| levels[metric.index()] >= proven);
+        Metric::ALL.into_iter().any(is_tried)
+    }
+
     /// A request has to wait because of `metric`.
     pub fn pressed(&mut self, metric: Metric) {
         self.trials[metric.index()].is_pressed = true;

@@ -96,6 +96,15 @@ pub struct Amounts {
 }
 
 impl Amounts {
+    /// Another amount of `unit`.
+    pub(super) fn set(&mut self, unit: Unit, amount: u64) {
+        match unit {
+            Unit::Requests => self.requests = amount,
+            Unit::Tokens => self.tokens = amount,
+            Unit::Images => self.images = amount,
+        }
+    }
+
     /// How much of `unit`.
     pub fn of(self, unit: Unit) -> u64 {
         match unit {

@@ -3,10 +3,10 @@
 //! A rolling minute remembers: what one key takes in a second comes free in one second a minute later, and whoever does not
 //! stand in line at that moment waits for another minute. Alone a key may take all at once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::map::QuickMap;
 use super::moment::Moment;
 
 /// A key that did not come for so long wants nothing (ours); longer than a minute, for which it may stand in line.
@@ -14,14 +14,29 @@ const RECENT: Duration = Duration::from_secs(180);
 /// How much may go ahead of the even pace (ours).
 const AHEAD: Duration = Duration::from_secs(1);
 
+/// How much one look at a full window says about how full it gets (ours).
+const NEWS: f64 = 0.05;
+/// By how much more is tried with each request that was given something (ours).
+const MORE: f64 = 0.000_2;
+/// A window that gets full before it should leaves a gap; so a little less than fills it is given out (ours).
+const LESS: f64 = 0.99;
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pace {
     /// When each key came last.
-    keys: HashMap<Arc<str>, Moment>,
+    keys: QuickMap<Arc<str>, Moment>,
     /// When everything that was given out would have been given out evenly.
     even: Moment,
     checked: Moment,
+    /// The part of the limit at which the window was full lately: guesses need room, so it is never all of it.
+    full: f64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { keys: QuickMap::default(), even: Moment::default(), checked: Moment::default(), full: 1.0 }
+    }
 }
 
 impl Pace {
@@ -43,10 +58,16 @@ impl Pace {
         (self.keys.len() > 1 && wake > now).then_some(wake)
     }
 
-    /// Something was given out that takes `even` at an even pace.
-    pub(super) fn took(&mut self, now: Moment, even: Duration) {
+    /// Something was given out. `even` says how long it takes if so large a part of the limit is given out evenly.
+    pub(super) fn took(&mut self, now: Moment, even: impl FnOnce(f64) -> Duration) {
         if self.keys.len() > 1 {
-            self.even = self.even.max(now).plus(even);
+            self.even = self.even.max(now).plus(even(self.full * LESS));
+            self.full = (self.full + MORE).min(1.0);
         }
+    }
+
+    /// Nothing could be given out because the window was full, with `level` of the limit counting.
+    pub(super) fn blocked(&mut self, level: f64) {
+        self.full += NEWS * (level.clamp(0.5, 1.0) - self.full);
     }
 }

@@ -1,6 +1,5 @@
 //! Every lane of the gateway, and the way through them: a key's own limits first, then the model's.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use super::ask::Spent;
 use super::fair::Flow;
 use super::hub::{Hub, Recorder};
 use super::lane::{Lane, QueueSettings, Refused};
+use super::lanes::{Lanes, Way};
 use super::limits::Limits;
 use super::meter::MeterSettings;
 use super::metric::Metric;
@@ -17,11 +17,6 @@ use super::record::{Event, Record};
 use super::reservation::Reservation;
 use super::rule::{Accounting, Charge, Rule};
 use super::view::{LaneView, Left};
-
-/// Lanes beyond this are looked through for idle ones before another is made (ours; product.md asks for 10,000).
-const MANY_LANES: usize = 20_000;
-/// Beyond this models share one lane (ours): names come from callers.
-const MOST_LANES: usize = 100_000;
 
 /// What an account may do, as far as quota goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +86,7 @@ pub struct AdmitError {
 #[derive(Debug)]
 pub struct Quota {
     hub: Arc<Hub>,
-    lanes: RwLock<HashMap<Arc<str>, Arc<Lane>>>,
+    lanes: Lanes,
     bounds: RwLock<QueueSettings>,
 }
 
@@ -99,7 +94,7 @@ impl Quota {
     /// Quota that has counted nothing. `recorder` is told what has to survive a restart.
     pub fn new(clock: Clock, bounds: QueueSettings, recorder: Recorder) -> Arc<Self> {
         let hub = Arc::new(Hub::new(clock, recorder));
-        Arc::new(Self { hub, lanes: RwLock::default(), bounds: RwLock::new(bounds) })
+        Arc::new(Self { hub, lanes: Lanes::default(), bounds: RwLock::new(bounds) })
     }
 
     /// Wakes those who wait, for as long as it is polled. Without it nobody who waits for time to pass goes on.
@@ -130,23 +125,23 @@ impl Quota {
     }
 
     fn model_lane(&self, request: &Request<'_>) -> Arc<Lane> {
-        let name = lane_name(&request.account.name, request.model);
-        self.find(&name).unwrap_or_else(|| self.open(&name, request.account.meter, (request.limits)()))
+        let way = Way::Model { account: &request.account.name, model: request.model };
+        self.lanes.find(way).unwrap_or_else(|| self.open(way, request.account.meter, (request.limits)()))
     }
 
     /// How long `ask` would wait for `model` at `account` now.
     pub fn starts_in(&self, account: &AccountQuota, model: &str, ask: &Ask) -> Duration {
         let now = self.hub.now();
-        let lane = self.find(&lane_name(&account.name, model));
+        let lane = self.lanes.find(Way::Model { account: &account.name, model });
         lane.map_or(Duration::ZERO, |lane| lane.with(|state| state.starts_at(now, ask)).since(now.at))
     }
 
     fn caller_lane(&self, caller: &CallerQuota) -> Arc<Lane> {
-        let name = caller_name(&caller.flow.name);
-        if let Some(lane) = self.find(&name) {
+        let way = Way::Key(&caller.flow.name);
+        if let Some(lane) = self.lanes.find(way) {
             return lane;
         }
-        let lane = self.open(&name, OWN_LIMITS, caller.limits);
+        let lane = self.open(way, OWN_LIMITS, caller.limits);
         lane.configure(OWN_LIMITS, caller.limits, self.bounds(), caller.most_in_flight);
         lane
     }
@@ -155,35 +150,30 @@ impl Quota {
         *self.bounds.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, name: &str) -> Option<Arc<Lane>> {
-        self.lanes.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-    }
-
-    fn open(&self, name: &str, meter: MeterSettings, limits: Limits) -> Arc<Lane> {
-        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
-        if lanes.len() >= MANY_LANES && lanes.len().is_multiple_of(MANY_LANES / 4) {
-            let now = self.hub.now();
-            lanes.retain(|_, lane| !lane.with(|state| state.is_idle(now)));
-        }
-        let name: Arc<str> = if lanes.len() < MOST_LANES { name.into() } else { "other".into() };
-        let make = || Arc::new(Lane::new(name.clone(), self.hub.clone(), meter, limits, self.bounds()));
-        lanes.entry(name.clone()).or_insert_with(make).clone()
+    fn open(&self, way: Way<'_>, meter: MeterSettings, limits: Limits) -> Arc<Lane> {
+        let make = |name| Lane::new(name, self.hub.clone(), meter, limits, self.bounds());
+        self.lanes.open(way, self.hub.now(), make)
     }
 
     /// What is known of every lane, for people and metrics.
     pub fn view(&self) -> Vec<LaneView> {
         let now = self.hub.now();
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        let mut views: Vec<LaneView> =
-            lanes.values().map(|lane| lane.with(|state| state.view(&lane.name, now))).collect();
+        let view = |lane: Arc<Lane>| lane.with(|state| state.view(&lane.name, now));
+        let mut views: Vec<LaneView> = self.lanes.all().into_iter().map(view).collect();
         views.sort_by(|left, right| left.name.cmp(&right.name));
         views
     }
 
-    /// What is left of `metric` for a model of an account and a caller: the scarcer counts.
-    pub fn left(&self, account: &str, model: &str, caller: &str, metric: Metric) -> Option<Left> {
-        let left = |name: &str| self.find(name).and_then(|lane| lane.left(metric));
-        Left::scarcer(left(&lane_name(account, model)), left(&caller_name(caller)))
+    /// What is left of each of `metrics` for a model of an account and a caller: the scarcer counts.
+    pub fn left<const N: usize>(
+        &self,
+        (account, model): (&str, &str),
+        caller: &str,
+        metrics: [Metric; N],
+    ) -> [Option<Left>; N] {
+        let (now, ways) = (self.hub.now(), [Way::Model { account, model }, Way::Key(caller)]);
+        let lanes = ways.into_iter().filter_map(|way| self.lanes.find(way));
+        lanes.fold([None; N], |left, lane| Left::scarcer(left, lane.left(metrics, now)))
     }
 
     /// New limits from the configuration: `limits` is asked for each lane of a model, `caller` for each lane of a key.
@@ -195,14 +185,17 @@ impl Quota {
         caller: impl Fn(&str) -> Option<CallerQuota>,
     ) {
         *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        for lane in lanes.values() {
-            if let Some(caller) = lane.name.strip_prefix(CALLER).and_then(&caller) {
-                lane.configure(OWN_LIMITS, caller.limits, bounds, caller.most_in_flight);
-            } else if let Some((meter, limits)) =
-                lane.name.split_once('/').and_then(|(account, model)| limits(account, model))
-            {
-                lane.configure(meter, limits, bounds, None);
+        for lane in self.lanes.all() {
+            let (settings, most_in_flight) = match Way::parse(&lane.name) {
+                Some(Way::Key(key)) => match caller(key) {
+                    Some(caller) => (Some((OWN_LIMITS, caller.limits)), caller.most_in_flight),
+                    None => (None, None),
+                },
+                Some(Way::Model { account, model }) => (limits(account, model), None),
+                None => (None, None),
+            };
+            if let Some((meter, limits)) = settings {
+                lane.configure(meter, limits, bounds, most_in_flight);
             }
             lane.dispatch(self.hub.now());
         }
@@ -211,8 +204,7 @@ impl Quota {
     /// Everything that must survive, as records.
     pub fn snapshot(&self) -> Vec<Record> {
         let now = self.hub.now();
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        lanes.values().flat_map(|lane| lane.with(|state| state.export(&lane.name, now))).collect()
+        self.lanes.all().iter().flat_map(|lane| lane.with(|state| state.export(&lane.name, now))).collect()
     }
 
     /// Takes up what an earlier life has recorded. `limits` says how the lane of an account and a model counts and what its
@@ -227,15 +219,16 @@ impl Quota {
         let now = self.hub.now();
         let mut last_id = 0;
         for record in records {
-            let settings = match record.lane.strip_prefix(CALLER) {
-                Some(name) => caller(name).map(|caller| (OWN_LIMITS, caller.limits)),
-                None => record.lane.split_once('/').and_then(|(account, model)| limits(account, model)),
+            let Some(way) = Way::parse(&record.lane) else { continue };
+            let settings = match way {
+                Way::Key(key) => caller(key).map(|caller| (OWN_LIMITS, caller.limits)),
+                Way::Model { account, model } => limits(account, model),
             };
             let Some((meter, limits)) = settings else { continue };
             if let Event::Took { id, .. } | Event::Open { id, .. } = record.event {
                 last_id = last_id.max(id);
             }
-            let lane = self.find(&record.lane).unwrap_or_else(|| self.open(&record.lane, meter, limits));
+            let lane = self.lanes.find(way).unwrap_or_else(|| self.open(way, meter, limits));
             lane.with(|state| state.apply(record.event, now));
         }
         self.hub.continue_after(last_id);
@@ -246,15 +239,13 @@ impl Quota {
     /// mistake of ours.
     pub fn sweep(&self, longest: Duration) -> u64 {
         let now = self.hub.now();
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        lanes.values().map(|lane| lane.with(|state| state.sweep(now, longest))).sum()
+        self.lanes.all().iter().map(|lane| lane.with(|state| state.sweep(now, longest))).sum()
     }
 
     /// Requests that were under way when the last life ended: nobody knows what they cost.
     fn settle_interrupted(&self) {
         let now = self.hub.now();
-        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        for lane in lanes.values() {
+        for lane in self.lanes.all() {
             let open: Vec<u64> = lane.with(|state| state.open.keys().copied().collect());
             for id in open {
                 lane.with(|state| state.settle(now, id, Spent::Unknown));
@@ -271,14 +262,3 @@ const OWN_LIMITS: MeterSettings = MeterSettings {
     margin: Duration::ZERO,
     caution: 0.0,
 };
-
-/// What the names of keys' lanes begin with; accounts' names have no colon.
-pub(super) const CALLER: &str = "key:";
-
-fn lane_name(account: &str, model: &str) -> String {
-    format!("{account}/{model}")
-}
-
-fn caller_name(caller: &str) -> String {
-    format!("{CALLER}{caller}")
-}

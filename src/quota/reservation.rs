@@ -1,13 +1,10 @@
 //! What a request holds of its key's limits and of its model's, settled together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::ask::{Guess, Spent};
-use super::grant::Grant;
-use super::lane::Lane;
+use super::grant::{Grant, Note};
 use super::metric::Metric;
-use super::record::{Event, RecordRef};
 use super::view::Left;
 
 /// See the module. Dropped without a word it is settled as unknown if it was sent, else given back.
@@ -19,23 +16,19 @@ pub struct Reservation {
 }
 
 /// Writes events of one request down together: one write costs less than two.
-fn write_down(events: &[(Arc<Lane>, Event)]) {
-    let records: Vec<RecordRef<'_>> = events
-        .iter()
-        .filter(|(lane, _)| lane.is_recorded())
-        .map(|(lane, event)| RecordRef { lane: &lane.name, event })
-        .collect();
-    if let Some((lane, _)) = events.first().filter(|_| !records.is_empty()) {
-        lane.hub.record(&records);
+fn write_down(own: Option<Note>, model: Option<Note>) {
+    match (own, model) {
+        (Some(own), Some(model)) => own.lane.hub.record(&[own.record(), model.record()]),
+        (Some(only), None) | (None, Some(only)) => only.lane.hub.record(&[only.record()]),
+        (None, None) => {}
     }
 }
 
 impl Reservation {
     /// What was taken is written down before anything is sent.
     pub(super) fn new(own: Option<Grant>, model: Grant, waited: Duration) -> Self {
-        let reservation = Self { own, model, waited };
-        write_down(&reservation.grants().map(|grant| (grant.lane().clone(), grant.taken())).collect::<Vec<_>>());
-        reservation
+        write_down(own.as_ref().and_then(Grant::taken), model.taken());
+        Self { own, model, waited }
     }
 
     /// What the request waited for, if it had to.
@@ -69,19 +62,20 @@ impl Reservation {
 
     /// Its end.
     pub fn settle(self, spent: Spent) {
-        let ended: Vec<_> = self.own.into_iter().chain([self.model]).map(|grant| grant.settle(spent)).collect();
-        write_down(&ended);
+        write_down(self.own.and_then(|own| own.settle(spent)), self.model.settle(spent));
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
     /// Whether by our own reckoning nothing was left either.
     pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
-        write_down(&self.own.into_iter().map(|grant| grant.settle(Spent::Nothing)).collect::<Vec<_>>());
+        write_down(self.own.and_then(|own| own.settle(Spent::Nothing)), None);
         self.model.refused(metric, retry_after)
     }
 
-    /// What is left of `metric`: of the key's own limit or of the model's, whichever is less.
-    pub fn left(&self, metric: Metric) -> Option<Left> {
-        self.grants().fold(None, |left, grant| Left::scarcer(left, grant.lane().left(metric)))
+    /// What is left of each of `metrics`: of the key's own limit or of the model's, whichever is less.
+    pub fn left<const N: usize>(&self, metrics: [Metric; N]) -> [Option<Left>; N] {
+        let now = self.model.lane().hub.now();
+        let left = self.model.lane().left(metrics, now);
+        self.own.iter().fold(left, |left, own| Left::scarcer(own.lane().left(metrics, now), left))
     }
 }

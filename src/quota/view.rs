@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::lane::State;
+use super::lanes::Way;
 use super::limits::{Limit, Source};
 use super::metric::Metric;
 use super::moment::{Moment, Now};
-use super::quota::CALLER;
 use super::record::{Event, Record};
 use super::rule::Accounting;
 use super::window::Window;
@@ -83,9 +83,12 @@ pub struct Left {
 }
 
 impl Left {
-    /// The scarcer of two.
-    pub(super) fn scarcer(left: Option<Self>, right: Option<Self>) -> Option<Self> {
-        left.into_iter().chain(right).min_by_key(|left| left.remaining)
+    /// The scarcer of two, metric by metric.
+    pub(super) fn scarcer<const N: usize>(left: [Option<Self>; N], mut right: [Option<Self>; N]) -> [Option<Self>; N] {
+        for (right, left) in right.iter_mut().zip(left) {
+            *right = left.into_iter().chain(*right).min_by_key(|left| left.remaining);
+        }
+        right
     }
 }
 
@@ -105,9 +108,9 @@ impl State {
     }
 
     pub(super) fn view(&self, name: &str, now: Now) -> LaneView {
-        let (account, model) = match name.split_once('/').filter(|_| !name.starts_with(CALLER)) {
-            Some((account, model)) => (Some(account.to_owned()), Some(model.to_owned())),
-            None => (None, None),
+        let (account, model) = match Way::parse(name) {
+            Some(Way::Model { account, model }) => (Some(account.to_owned()), Some(model.to_owned())),
+            _ => (None, None),
         };
         LaneView {
             name: name.to_owned(),

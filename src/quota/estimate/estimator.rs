@@ -3,8 +3,7 @@
 //! A lock is held for arithmetic only, one for the list of models and one for each model. It reads no clock and no
 //! file: what was learned is handed out and in as a value.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::outputs::{Entry, Outputs};
 use super::speed::Speed;
 use super::table::Table;
 use super::{Guess, Histogram};
+use crate::quota::map::QuickMap;
 
 /// Models remembered (ours): more than SiliconFlow offers of any kind. The one used longest ago makes room.
 const MOST_MODELS: usize = 128;
@@ -29,6 +29,24 @@ pub struct Estimator {
 impl Default for Estimator {
     fn default() -> Self {
         Self { models: Mutex::new(Table::new(MOST_MODELS)) }
+    }
+}
+
+/// What a request may need.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Tokens of the prompt.
+    pub prompt: Guess,
+    /// Tokens of the answer.
+    pub output: Guess,
+    /// How long the answer takes.
+    pub duration: Duration,
+}
+
+impl Expected {
+    /// Of a request whose answer has no tokens.
+    pub fn prompt_alone(prompt: Guess) -> Self {
+        Self { prompt, output: Guess::default(), duration: Duration::ZERO }
     }
 }
 
@@ -56,6 +74,22 @@ pub struct Learned<'a> {
 }
 
 impl Estimator {
+    /// What a request of `key` with `features` that asked for `asked` at most may need.
+    pub fn expect(
+        &self,
+        model: &str,
+        key: &str,
+        features: &Features,
+        asked: Option<u64>,
+        is_thinking: Option<bool>,
+    ) -> Expected {
+        self.with(model, |known| known.expect(key, features, asked, is_thinking)).unwrap_or_else(|| {
+            let output = Outputs::default().expect(key, asked, is_thinking, 0);
+            let duration = Speed::default().duration(output.mean as u64);
+            Expected { prompt: Calibration::first(model).predict(features), output, duration }
+        })
+    }
+
     /// Prompt tokens of a request with `features` to `model`.
     pub fn prompt(&self, model: &str, features: &Features) -> Guess {
         self.with(model, |known| known.calibration.predict(features))
@@ -156,7 +190,7 @@ struct Model {
     speed: Speed,
     /// Guesses of whole answers' lengths by a hash of who asked for what: working one out costs more than the rest of an
     /// estimate, and a few answers change little.
-    guesses: HashMap<u64, Guess>,
+    guesses: QuickMap<u64, Guess>,
 }
 
 impl Model {
@@ -167,21 +201,26 @@ impl Model {
             calibration,
             outputs: Outputs::default(),
             speed: Speed::default(),
-            guesses: HashMap::new(),
+            guesses: QuickMap::default(),
         }))
+    }
+
+    fn expect(&mut self, key: &str, features: &Features, asked: Option<u64>, is_thinking: Option<bool>) -> Expected {
+        let output = self.remaining(key, asked, is_thinking, 0);
+        let duration = self.speed.duration(output.mean as u64);
+        Expected { prompt: self.calibration.predict(features), output, duration }
     }
 
     fn remaining(&mut self, key: &str, asked: Option<u64>, is_thinking: Option<bool>, so_far: u64) -> Guess {
         if so_far > 0 {
             return self.outputs.expect(key, asked, is_thinking, so_far);
         }
-        let mut hasher = DefaultHasher::new();
-        (key, asked, is_thinking).hash(&mut hasher);
+        let asker = self.guesses.hasher().hash_one((key, asked, is_thinking));
         if self.guesses.len() >= MOST_GUESSES {
             self.guesses.clear();
         }
         let outputs = &mut self.outputs;
-        *self.guesses.entry(hasher.finish()).or_insert_with(|| outputs.expect(key, asked, is_thinking, 0))
+        *self.guesses.entry(asker).or_insert_with(|| outputs.expect(key, asked, is_thinking, 0))
     }
 
     fn learn(&mut self, learned: Learned<'_>) -> Option<f64> {

@@ -23,7 +23,7 @@ mod text;
 mod walk;
 
 pub use calibration::Calibration;
-pub use estimator::{Estimator, Learned};
+pub use estimator::{Estimator, Expected, Learned};
 pub use features::{Feature, Features};
 pub use histogram::Histogram;
 pub use outputs::Outputs;
@@ -67,7 +67,7 @@ impl std::ops::Add for Guess {
 
     /// The sum of two guesses that know nothing of each other.
     fn add(self, other: Self) -> Self {
-        Self::sane(self.mean + other.mean, self.deviation.hypot(other.deviation))
+        Self::sane(self.mean + other.mean, (self.deviation * self.deviation + other.deviation * other.deviation).sqrt())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Names from requests come in here, so nothing may grow with them. Entries are made only when something was learned,
 //! which takes an answer of the upstream: made-up names do not push out real ones.
 
-use std::collections::HashMap;
+use crate::quota::map::QuickMap;
 
 /// Longest name, in bytes, that is kept (ours); a longer one is not learned from.
 pub(super) const LONGEST_NAME: usize = 256;
@@ -11,7 +11,7 @@ pub(super) const LONGEST_NAME: usize = 256;
 /// Up to `most` entries by name.
 #[derive(Debug)]
 pub(super) struct Table<V> {
-    entries: HashMap<String, (u64, V)>,
+    entries: QuickMap<String, (u64, V)>,
     most: usize,
     /// Uses so far: the time by which age is told.
     uses: u64,
@@ -19,7 +19,7 @@ pub(super) struct Table<V> {
 
 impl<V> Table<V> {
     pub(super) fn new(most: usize) -> Self {
-        Self { entries: HashMap::new(), most, uses: 0 }
+        Self { entries: QuickMap::default(), most, uses: 0 }
     }
 
     /// The entry of `name`, if there is one; this counts as use.

@@ -1,0 +1,191 @@
+//! The way to one model through one account, or of one key: its limits, and the queue in front of them.
+
+mod lessons;
+mod line;
+mod state;
+mod wait;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::ask::{Ask, Spent};
+use super::fair::{Flow, Place};
+use super::grant::Grant;
+use super::hub::{Hub, lock};
+use super::limits::{Limit, Limits};
+use super::meter::MeterSettings;
+use super::metric::{Amounts, Metric};
+use super::moment::Now;
+use super::record::{Event, RecordRef};
+use super::view::Left;
+pub(super) use state::State;
+
+/// Bounds of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Most requests that may wait for one model of one account.
+    pub most_waiting: usize,
+}
+
+/// Why a request was not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It would not fit even if it was alone.
+    Never {
+        /// What it is too large for.
+        metric: Metric,
+        /// And its limit.
+        limit: Limit,
+        /// What it needs at least.
+        needs: u64,
+    },
+    /// It would have to wait longer than it may, or did.
+    Later {
+        /// What is full.
+        metric: Option<Metric>,
+        /// When it can start.
+        wait: Duration,
+    },
+    /// Too many are waiting.
+    Full {
+        /// When it can start.
+        wait: Duration,
+    },
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Lane {
+    /// As [`Way`](super::lanes::Way) writes it.
+    pub(super) name: Arc<str>,
+    pub(super) hub: Arc<Hub>,
+    state: Mutex<State>,
+}
+
+/// What a new request meets.
+enum Entered {
+    Now(Grant),
+    InLine(Place, oneshot::Receiver<Grant>),
+}
+
+impl Lane {
+    pub(super) fn new(
+        name: Arc<str>,
+        hub: Arc<Hub>,
+        settings: MeterSettings,
+        limits: Limits,
+        bounds: QueueSettings,
+    ) -> Self {
+        Self { name, hub, state: Mutex::new(State::new(settings, limits, bounds)) }
+    }
+
+    /// Looks at, or changes, what is counted.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&mut State) -> T) -> T {
+        look(&mut lock(&self.state))
+    }
+
+    /// Other limits, queue bounds and concurrency from now on; nothing that was counted is lost.
+    pub(super) fn configure(
+        &self,
+        settings: MeterSettings,
+        base: Limits,
+        bounds: QueueSettings,
+        most_in_flight: Option<u64>,
+    ) {
+        let now = self.hub.now();
+        self.with(|state| state.configure(settings, base, bounds, most_in_flight, now));
+    }
+
+    /// Lets a request in, at once or when its turn has come. Dropping the future gives up the place.
+    ///
+    /// # Errors
+    /// [`Refused`] when it would have to wait longer than `patience`, or for ever.
+    pub(super) async fn enter(self: &Arc<Self>, ask: &Ask, flow: &Flow, patience: Duration) -> Result<Grant, Refused> {
+        let now = self.hub.now();
+        let (place, receiver) = match self.try_enter(now, ask, flow, patience)? {
+            Entered::Now(grant) => return Ok(grant),
+            Entered::InLine(place, receiver) => (place, receiver),
+        };
+        let _seat = Seat { lane: self, place };
+        let deadline = self.hub.clock().instant(now.at.plus(patience));
+        match tokio::time::timeout_at(deadline, receiver).await {
+            Ok(Ok(mut grant)) => {
+                grant.waited = self.hub.now().at.since(now.at);
+                Ok(grant)
+            }
+            _ => Err(self.too_late(ask, flow)),
+        }
+    }
+
+    /// Patience is at its end.
+    fn too_late(&self, ask: &Ask, flow: &Flow) -> Refused {
+        let now = self.hub.now();
+        self.with(|state| state.too_late(now, ask, flow))
+    }
+
+    /// Writes an event down, where there are limits that it counts for.
+    pub(super) fn record(&self, event: Event) {
+        if self.with(|state| state.is_recorded()) {
+            self.hub.record(&[RecordRef { lane: &self.name, event: &event }]);
+        }
+    }
+
+    /// What is left of each of `metrics`.
+    pub(super) fn left<const N: usize>(&self, metrics: [Metric; N], now: Now) -> [Option<Left>; N] {
+        self.with(|state| metrics.map(|metric| state.left(metric, now)))
+    }
+
+    /// The end of a request that was let in, to be written down.
+    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent) -> Event {
+        let now = self.hub.now();
+        let learned = self.with(|state| {
+            let learned = state.end(grant, spent, now);
+            self.serve_line(state, now);
+            learned
+        });
+        self.record_lessons(&learned);
+        Event::Settled { id: grant.id, at: now, spent }
+    }
+
+    /// The upstream refused a request because of `metric` (or did not say why): it has cost nothing but itself.
+    /// Whether by our own reckoning nothing was left by now.
+    pub(super) fn refused(
+        self: &Arc<Self>,
+        grant: &Grant,
+        metric: Option<Metric>,
+        retry_after: Option<Duration>,
+    ) -> bool {
+        let now = self.hub.now();
+        let lesson = self.with(|state| state.refused(grant, metric, retry_after, now));
+        self.record(Event::Settled { id: grant.id, at: now, spent: Spent::Exactly(Amounts::default()) });
+        self.record_lessons(&lesson.learned);
+        if let Some(accounting) = lesson.accounting {
+            self.record(Event::Counts { accounting });
+        }
+        self.dispatch(now);
+        lesson.is_predicted
+    }
+
+    fn record_lessons(&self, learned: &[Metric]) {
+        for metric in learned {
+            let lesson = self.with(|state| state.beliefs.lesson(*metric));
+            self.record(Event::Learned { metric: *metric, lesson });
+        }
+    }
+}
+
+/// A place in line that is given up when its caller goes.
+struct Seat<'a> {
+    lane: &'a Arc<Lane>,
+    place: Place,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if self.lane.with(|state| state.leave(self.place)) {
+            self.lane.dispatch(self.lane.hub.now());
+        }
+    }
+}

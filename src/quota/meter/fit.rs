@@ -1,0 +1,161 @@
+//! Whether a request fits into all limits at once, and if not, when it will.
+
+use std::time::Duration;
+
+use super::{Blocked, Meter, Taken};
+use crate::quota::ask::Ask;
+use crate::quota::held::SURE;
+use crate::quota::metric::{Amounts, Metric, Span, Unit};
+use crate::quota::moment::{Moment, Now};
+use crate::quota::rule::Charge;
+use crate::quota::window::Window;
+use crate::quota::window::counter::Counter;
+
+/// Parts of the usual time of an answer after which the window is looked at, and whether with caution (ours): later all will
+/// have become easier, and what happens earlier is chance.
+const LOOKS: [(f64, bool); 4] = [(0.25, false), (0.5, false), (1.0, true), (2.0, true)];
+
+impl Meter {
+    /// A metric that `ask` would not fit into even if nothing else was there, and what it needs of it at least.
+    pub fn never_fits(&self, ask: &Ask) -> Option<(Metric, u64)> {
+        let needs = self.limits.iter().map(|(metric, limit)| (metric, self.least(metric, ask), limit.value));
+        needs.into_iter().find(|(_, least, limit)| least > limit).map(|(metric, least, _)| (metric, least))
+    }
+
+    /// What `ask` is sure to need.
+    fn least(&self, metric: Metric, ask: &Ask) -> u64 {
+        match (metric.unit(), self.settings.accounting.charge) {
+            (Unit::Requests, _) => 1,
+            (Unit::Images, _) => ask.images,
+            (Unit::Tokens, Charge::After) => ask.prompt.upper(-1.0),
+            (Unit::Tokens, Charge::Before) => ask.prompt.upper(-1.0).saturating_add(ask.max_output),
+        }
+    }
+
+    /// Whether [`Self::try_take`] would take.
+    ///
+    /// # Errors
+    /// The metric that is full for the longest time.
+    pub fn check(&self, now: Now, ask: &Ask, kept: Amounts) -> Result<(), Blocked> {
+        self.check_taken(&self.would_take(now, ask), kept)
+    }
+
+    /// The same for what a request would take.
+    pub(in crate::quota) fn check_taken(&self, taken: &Taken, kept: Amounts) -> Result<(), Blocked> {
+        let mut worst: Option<Blocked> = None;
+        for (metric, limit) in self.limits.iter() {
+            let Some(wake) = self.blocked(metric, limit.value, taken, kept) else { continue };
+            let is_worse =
+                worst.is_none_or(|worst| worst.wake.is_some_and(|other| wake.is_none_or(|wake| wake > other)));
+            if is_worse {
+                worst = Some(Blocked { metric, wake });
+            }
+        }
+        worst.map_or(Ok(()), Err)
+    }
+
+    /// `None` when it fits; else when it will, if that is known.
+    fn blocked(&self, metric: Metric, limit: u64, taken: &Taken, kept: Amounts) -> Option<Option<Moment>> {
+        let now = taken.at;
+        if let Some(until) = self.frozen[metric.index()].filter(|until| *until > now.at) {
+            return Some(Some(until));
+        }
+        let kept = kept.of(metric.unit()).saturating_sub(soon(metric, limit));
+        let wake = if metric.unit() == Unit::Tokens && self.settings.accounting.charge == Charge::After {
+            self.wake_after(metric, limit, taken, kept)
+        } else {
+            let need = taken.charged.of(metric.unit());
+            if need == 0 {
+                return None;
+            }
+            let unsure = if metric.unit() == Unit::Tokens { self.unsure(taken) } else { 0 };
+            self.wake(metric, limit, now, need.saturating_add(kept).saturating_add(unsure).min(limit.max(need)))
+        };
+        match wake {
+            Some(wake) if wake <= now.at => None,
+            wake => Some(wake),
+        }
+    }
+
+    /// When tokens that are charged in the end can be let in: at no moment from now until the answer is over may the window
+    /// hold too much of what has ended by then.
+    fn wake_after(&self, metric: Metric, limit: u64, taken: &Taken, kept: u64) -> Option<Moment> {
+        let (now, held) = (taken.at, self.held.with(taken));
+        let most = self.held.most(held, self.settings.caution).saturating_add(kept);
+        if self.used(metric, now).saturating_add(most) <= limit {
+            return Some(now.at);
+        }
+        let wake = |later: Duration, need: u64| {
+            // Alone it may use all there is, even if it might need a little more.
+            let need = if self.held.is_empty() { need.min(limit) } else { need };
+            Some(self.wake(metric, limit, now.plus(later), need)?.minus(later))
+        };
+        // What the upstream looks at is what has ended when the request comes in.
+        let mut wakes = wake(Duration::ZERO, self.held.sure(now.at, self.settings.margin))?;
+        for (part, is_careful) in LOOKS {
+            let caution = if is_careful { self.settings.caution } else { 0.0 };
+            let later = held.usual().mul_f64(part);
+            wakes = wakes.max(wake(later, held.ended(later).upper(caution).saturating_add(kept))?);
+        }
+        if let Some(end) = self.counters[metric.index()].as_ref().and_then(|counter| counter.forgets_at(now)) {
+            // Answers are over sooner or later than is thought: those that are sooner count in the old period.
+            let ended = held.ended(end.since(now.at)).upper(self.settings.caution);
+            wakes = wakes.max(wake(Duration::ZERO, ended.saturating_add(kept))?);
+        }
+        Some(wakes)
+    }
+
+    /// Whether `ask` fits at `later` even if `beside` is charged now.
+    pub(in crate::quota) fn fits_beside(&self, now: Now, later: Moment, ask: &Ask, beside: Amounts) -> bool {
+        let then = now.plus(later.since(now.at));
+        let mut kept = Amounts::default();
+        for (metric, _) in self.limits.iter() {
+            let forgets = self.counter(metric).and_then(|counter| counter.forgets_at(now));
+            if forgets.is_none_or(|end| end > later) {
+                kept.set(metric.unit(), beside.of(metric.unit()));
+            }
+        }
+        self.check(then, ask, kept).is_ok()
+    }
+
+    /// What has to be left because prompts that were charged may be longer than was guessed.
+    fn unsure(&self, taken: &Taken) -> u64 {
+        self.held.with(taken).all().upper(SURE)
+    }
+
+    fn wake(&self, metric: Metric, limit: u64, now: Now, need: u64) -> Option<Moment> {
+        match &self.counters[metric.index()] {
+            Some(counter) => counter.wake_at(now, need, limit),
+            None => (need <= limit).then_some(now.at),
+        }
+    }
+
+    /// When `ask` would start if `ahead` went before it. Whole spans are added where the demand is more than a limit.
+    pub fn starts_at(&self, now: Now, ask: &Ask, ahead: Amounts) -> Moment {
+        let starts = self.limits.iter().map(|(metric, limit)| {
+            let unit = metric.unit();
+            let own = self.at_once(ask).of(unit).max(if unit == Unit::Tokens { ask.tokens().upper(0.0) } else { 0 });
+            let frozen = self.frozen[metric.index()].unwrap_or_default().max(now.at);
+            if own == 0 {
+                return frozen;
+            }
+            let need = own.min(limit.value).saturating_add(ahead.of(unit)).saturating_add(self.reserved(metric));
+            let back = if unit == Unit::Tokens { self.held.spare() } else { 0 };
+            let need = need.saturating_sub(back).max(1);
+            let is_after = unit == Unit::Tokens && self.settings.accounting.charge == Charge::After;
+            let early = if is_after { ask.duration } else { Duration::ZERO };
+            let settings = self.settings;
+            let turn = match &self.counters[metric.index()] {
+                Some(counter) => counter.turn(now, need, limit.value),
+                None => Counter::new(metric, &settings, now, limit.value).turn(now, need, limit.value),
+            };
+            turn.minus(early).max(frozen)
+        });
+        starts.max().unwrap_or(now.at)
+    }
+}
+
+/// What comes free so soon that it need not be kept for anybody: he will be first in line.
+fn soon(metric: Metric, limit: u64) -> u64 {
+    if metric.span() == Span::Minute { limit / 60 } else { 0 }
+}
