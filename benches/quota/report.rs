@@ -33,7 +33,7 @@ impl Row {
     /// the clock or a bucket that is charged after is used up when all of it was billed, whenever that was.
     fn used(&self) -> f64 {
         match (self.rule, self.charge) {
-            ("sliding", _) | (_, "before") => self.outcome.level,
+            ("sliding", _) | ("fixed", "before") => self.outcome.level,
             _ => self.outcome.level.max(self.outcome.share),
         }
     }
@@ -50,7 +50,7 @@ impl Row {
     }
 
     fn steady(&self) -> Vec<String> {
-        let Outcome { refused_upstream, level, share, peak, served, door, failed, leaks, .. } = &self.outcome;
+        let Outcome { refused_upstream, level, share, peak, over, served, door, failed, leaks, .. } = &self.outcome;
         let is_met = *refused_upstream == 0 && self.used() >= LEAST_USED && *leaks == 0 && *failed == 0;
         let mut cells = self.name();
         cells.extend([
@@ -59,6 +59,7 @@ impl Row {
             percent(*level),
             percent(*share),
             percent(*peak),
+            percent(*over),
             self.wait(0.5),
             self.wait(0.99),
             served.to_string(),
@@ -162,7 +163,7 @@ impl Report {
     }
 }
 
-const STEADY: [&str; 14] = [
+const STEADY: [&str; 15] = [
     "rule",
     "charge",
     "limit",
@@ -171,6 +172,7 @@ const STEADY: [&str; 14] = [
     "level",
     "billed",
     "peak",
+    "over",
     "wait p50 s",
     "p99 s",
     "served",

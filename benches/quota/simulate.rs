@@ -54,6 +54,8 @@ pub(crate) struct Outcome {
     pub(crate) level: f64,
     pub(crate) share: f64,
     pub(crate) peak: f64,
+    /// The part of the time in which more than the limit counted.
+    pub(crate) over: f64,
     pub(crate) served: u64,
     pub(crate) waits: Vec<Duration>,
     pub(crate) door: u64,
@@ -209,6 +211,8 @@ async fn play(scenario: &Scenario, risk: f64, seed: u64, traffic: &Traffic) -> O
     let mut background = JoinSet::new();
     let quota = world.quota.clone();
     background.spawn(async move { quota.keep_time().await });
+    let (looking, end) = (world.clone(), world.began + WARM_UP + Duration::from_secs(60 * scenario.minutes));
+    background.spawn(async move { look(&looking, end).await });
     let rate = match scenario.limited {
         Limited::Rpm(limit) => 2.0 * limit as f64 / 60.0,
         Limited::Tpm(limit) => 2.0 * limit as f64 / traffic.mean / 60.0,
@@ -235,6 +239,19 @@ async fn play(scenario: &Scenario, risk: f64, seed: u64, traffic: &Traffic) -> O
     outcome.accounting = world.quota.view().first().map_or_else(Accounting::default, |view| view.accounting);
     outcome.believed = world.quota.view().first().map_or(0, |view| view.limits[0].limit);
     outcome
+}
+
+/// Looks ten times a second, from the end of the warm-up until `end`, whether more than the limit counts.
+async fn look(world: &World, end: Instant) {
+    sleep_until(world.began + WARM_UP).await;
+    let (mut looks, mut over) = (0u64, 0u64);
+    while Instant::now() < end {
+        let now = world.now();
+        looks += 1;
+        over += u64::from(world.upstream().is_over(now));
+        sleep(Duration::from_millis(100)).await;
+    }
+    world.outcome().over = over as f64 / looks as f64;
 }
 
 /// New callers until `end`.

@@ -82,6 +82,11 @@ impl Upstream {
         self.peak = self.peak.max(self.window.used(now, self.limited.value()));
     }
 
+    /// Whether more than the limit counts.
+    pub(crate) fn is_over(&mut self, now: Duration) -> bool {
+        self.window.used(now, self.limited.value()) > self.limited.value()
+    }
+
     /// What was used until now.
     pub(crate) fn used(&mut self, now: Duration) -> Used {
         self.window.used(now, self.limited.value());

@@ -7,9 +7,9 @@ use super::ask::{Ask, Guess};
 use super::meter::Taken;
 use super::moment::Moment;
 
-/// How many standard deviations of what may end while a request travels are left free (ours): a refusal costs more than a
-/// window that is a little too full.
-pub(super) const SURE: f64 = 3.0;
+/// How many standard deviations above its mean the size of a request is taken to be large (ours): the largest may end
+/// while another one travels.
+const LARGE: f64 = 3.0;
 
 /// Sums over the requests under way. When one will end is not known: each is taken to end with the same chance in every
 /// moment, which is about what lognormal lengths come to, and needs no list. It follows that an answer that is not over yet
@@ -65,14 +65,14 @@ impl Held {
         self.requests += 1;
         self.change(taken, 1.0);
         self.spare = self.spare.saturating_add(taken.spare);
-        *self.sizes.entry(taken.held.upper(0.0)).or_default() += 1;
+        *self.sizes.entry(size(taken)).or_default() += 1;
     }
 
     pub(super) fn remove(&mut self, taken: &Taken) {
         self.requests = self.requests.saturating_sub(1);
         self.change(taken, -1.0);
         self.spare = self.spare.saturating_sub(taken.spare);
-        let size = taken.held.upper(0.0);
+        let size = size(taken);
         if let Some(count) = self.sizes.get_mut(&size) {
             *count -= 1;
             if *count == 0 {
@@ -118,7 +118,7 @@ impl Held {
     /// No question about the requests of `sums`, these and perhaps one more, has a greater answer (tokens).
     pub(super) fn most(&self, sums: Sums, caution: f64) -> u64 {
         let deviation = (sums.squares / 4.0 + sums.variance).sqrt();
-        let ended = Guess { mean: sums.mean, deviation }.upper(caution.max(SURE));
+        let ended = Guess { mean: sums.mean, deviation }.upper(caution);
         ended.saturating_add(self.largest()).saturating_add(1)
     }
 
@@ -126,10 +126,13 @@ impl Held {
         self.sizes.last_key_value().map_or(0, |(size, _)| *size)
     }
 
-    /// What has to be left so that a request that is on its way for `travel` finds something when it comes in.
-    pub(super) fn sure(&self, now: Moment, travel: Duration) -> u64 {
+    /// What has to be left so that a request that is on its way for `travel` finds something when it comes in: for what may
+    /// end until then, and for the largest of all.
+    pub(super) fn sure(&self, now: Moment, travel: Duration, caution: f64) -> u64 {
         let sums = self.at(now);
-        sums.ended(travel).upper(SURE).min(sums.all().upper(SURE)).saturating_add(self.largest()).saturating_add(1)
+        let ended = sums.ended(travel);
+        let likely = ended.upper(caution).min(sums.all().upper(caution));
+        likely.max(ended.upper(0.0).saturating_add(self.largest())).saturating_add(1)
     }
 }
 
@@ -182,4 +185,9 @@ pub(super) fn pace(ask: &Ask) -> f64 {
     let seconds = ask.duration.as_secs_f64();
     let room = 1.0 - ask.output.mean / ask.max_output.max(1) as f64;
     if seconds > 0.0 { ask.output.mean / seconds * room.clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// What a request may come to, if it becomes large (tokens).
+fn size(taken: &Taken) -> u64 {
+    taken.held.upper(LARGE)
 }

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::limits::{Limit, Limits, Source};
 use super::metric::{Metric, Span, Unit};
 use super::moment::{Moment, Now};
+use super::rule::Rule;
 use super::window::fixed::Period;
 
 /// How long demand has to have been refused nothing before more is tried (ours): longer than a minute's window.
 const TRIAL: Duration = Duration::from_secs(61);
+/// The same for a bucket (ours): a quarter more than drains fills it in four minutes.
+const BUCKET_TRIAL: Duration = Duration::from_secs(241);
 /// After that long a refusal is forgotten: tiers move, limits are raised (ours).
 const MEMORY: Duration = Duration::from_secs(3600);
 /// One step up where no refusal says how far it may go (ours).
@@ -200,14 +203,15 @@ impl Beliefs {
     }
 
     /// Whether a belief changed because time has passed without a refusal.
-    pub fn review(&mut self, now: Now) -> bool {
-        let reviewed = Metric::ALL.map(|metric| self.review_metric(metric, now));
+    pub fn review(&mut self, rule: Rule, now: Now) -> bool {
+        let trial = if rule == Rule::Bucket { BUCKET_TRIAL } else { TRIAL };
+        let reviewed = Metric::ALL.map(|metric| self.review_metric(metric, trial, now));
         reviewed.contains(&true)
     }
 
-    fn review_metric(&mut self, metric: Metric, now: Now) -> bool {
+    fn review_metric(&mut self, metric: Metric, length: Duration, now: Now) -> bool {
         let trial = self.trials[metric.index()];
-        if now.at.since(trial.since) < TRIAL {
+        if now.at.since(trial.since) < length {
             return false;
         }
         self.trials[metric.index()] = Trial { since: now.at, peak: 0, is_pressed: false, ..trial };
@@ -265,7 +269,7 @@ mod tests {
                 beliefs.passed(Metric::Tpm, value, now.at);
             }
             now = now.plus(Duration::from_secs(62));
-            beliefs.review(now);
+            beliefs.review(Rule::Sliding, now);
         }
         (beliefs.refusals(Metric::Tpm), beliefs.limits().get(Metric::Tpm).unwrap().value)
     }

@@ -14,10 +14,12 @@ const RECENT: Duration = Duration::from_secs(180);
 /// How much may go ahead of the even pace (ours).
 const AHEAD: Duration = Duration::from_secs(1);
 
-/// How much one look at a full window says about how full it gets (ours).
+/// How much one look at a full window says about how full it gets, and one request about others' size (ours).
 const NEWS: f64 = 0.05;
+/// Less than that is never given out evenly (ours): the rest would be lost.
+const LEAST: f64 = 0.98;
 /// By how much more is tried with each request that was given something (ours).
-const MORE: f64 = 0.000_2;
+const MORE: f64 = 0.000_5;
 /// A window that gets full before it should leaves a gap; so a little less than fills it is given out (ours).
 const LESS: f64 = 0.99;
 
@@ -31,11 +33,13 @@ pub(super) struct Pace {
     checked: Moment,
     /// The part of the limit at which the window was full lately: guesses need room, so it is never all of it.
     full: f64,
+    /// How long what one request gets takes at an even pace (seconds, a running mean).
+    usual: f64,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { keys: QuickMap::default(), even: Moment::default(), checked: Moment::default(), full: 1.0 }
+        Self { keys: QuickMap::default(), even: Moment::default(), checked: Moment::default(), full: 1.0, usual: 0.0 }
     }
 }
 
@@ -52,22 +56,24 @@ impl Pace {
         }
     }
 
-    /// When the next request may go, if that is not now.
+    /// When the next request may go, if that is not now. Where a minute holds few requests there is nothing to even out.
     pub(super) fn wake(&self, now: Moment) -> Option<Moment> {
         let wake = self.even.minus(AHEAD);
-        (self.keys.len() > 1 && wake > now).then_some(wake)
+        (self.keys.len() > 1 && wake > now && self.usual < AHEAD.as_secs_f64()).then_some(wake)
     }
 
     /// Something was given out. `even` says how long it takes if so large a part of the limit is given out evenly.
     pub(super) fn took(&mut self, now: Moment, even: impl FnOnce(f64) -> Duration) {
         if self.keys.len() > 1 {
-            self.even = self.even.max(now).plus(even(self.full * LESS));
+            let even = even(self.full * LESS);
+            self.usual += NEWS * (even.as_secs_f64() - self.usual);
+            self.even = self.even.max(now).plus(even);
             self.full = (self.full + MORE).min(1.0);
         }
     }
 
     /// Nothing could be given out because the window was full, with `level` of the limit counting.
     pub(super) fn blocked(&mut self, level: f64) {
-        self.full += NEWS * (level.clamp(0.5, 1.0) - self.full);
+        self.full += NEWS * (level.clamp(LEAST, 1.0) - self.full);
     }
 }

@@ -1,7 +1,7 @@
 //! From a risk to the caution that keeps it.
 
-/// The chance that the sums of guesses may be passed, if nothing else is wanted (ours).
-pub const DEFAULT: f64 = 0.1;
+/// The chance that the upstream may refuse a request because guesses were too low, if nothing else is wanted (ours).
+pub const DEFAULT: f64 = 0.000_1;
 
 /// How many standard deviations above its mean a normal number stays below with a chance of 1 − `risk`: Abramowitz and
 /// Stegun, 26.2.23, wrong by at most 0.00045. `risk` counts as at least one in a million and at most one half.

@@ -38,7 +38,7 @@ impl State {
 
     /// Looks whether time has shown more to be possible; which beliefs changed.
     pub(super) fn review(&mut self, now: Now) -> Vec<Metric> {
-        if !self.beliefs.review(now) {
+        if !self.beliefs.review(self.meter.settings().accounting.rule, now) {
             return Vec::new();
         }
         self.set_limits();
@@ -95,6 +95,7 @@ impl State {
             let others = used.saturating_sub(asked);
             // One more request than fits: what the others make is all there is.
             let asked = asked.saturating_sub(1);
+            let others = self.meter.shown(*each, others, asked, now);
             let until = match metric {
                 Some(_) if !is_explained => self.beliefs.refused(*each, others, asked, grant.taken.at.at, now),
                 _ => self.beliefs.rest(*each, grant.taken.at.at, now),

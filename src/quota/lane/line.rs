@@ -121,16 +121,16 @@ impl Lane {
         if state.paced(now).is_some() {
             return;
         }
-        state.pace.blocked(state.meter.level(now));
         let Some(waiter) = state.queue.get_mut(first) else { return };
         let (ask, mut passed) = (waiter.ask, waiter.passed);
         let needs = state.meter.size(&ask);
+        state.pace.blocked(state.meter.level(needs, now));
         let start = blocked.and_then(|blocked| blocked.wake);
         let mut beside = Amounts::default();
         let behind = state.queue.iter().skip(1).take(LOOK_BEHIND);
         let behind: Vec<(Place, Ask)> = behind.map(|(place, waiter)| (place, waiter.ask)).collect();
         for (place, other) in behind {
-            let (size, with_it) = (state.meter.size(&other), plus(beside, state.meter.at_once(&other)));
+            let (size, with_it) = (state.meter.size(&other), plus(beside, state.meter.demand(&other)));
             let is_free = start.is_some_and(|start| state.meter.fits_beside(now, start, &ask, with_it));
             let is_short = size.saturating_mul(MUCH_SHORTER) <= needs && passed + size <= needs;
             if (is_free || is_short) && self.try_serve(state, place, now).is_ok() {

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use super::{Blocked, Meter, Taken};
 use crate::quota::ask::Ask;
-use crate::quota::held::SURE;
 use crate::quota::metric::{Amounts, Metric, Span, Unit};
 use crate::quota::moment::{Moment, Now};
 use crate::quota::rule::Charge;
 use crate::quota::window::Window;
 use crate::quota::window::counter::Counter;
 
-/// Parts of the usual time of an answer after which the window is looked at, and whether with caution (ours): later all will
-/// have become easier, and what happens earlier is chance.
-const LOOKS: [(f64, bool); 4] = [(0.25, false), (0.5, false), (1.0, true), (2.0, true)];
+/// How many times the usual time of an answer later the window is looked at (ours): nearly all under way now will have been
+/// charged by then, and what came before them will be partly forgotten.
+const LATER: u32 = 2;
 
 impl Meter {
     /// A metric that `ask` would not fit into even if nothing else was there, and what it needs of it at least.
@@ -91,15 +90,12 @@ impl Meter {
             Some(self.wake(metric, limit, now.plus(later), need)?.minus(later))
         };
         // What the upstream looks at is what has ended when the request comes in.
-        let mut wakes = wake(Duration::ZERO, self.held.sure(now.at, self.settings.margin))?;
-        for (part, is_careful) in LOOKS {
-            let caution = if is_careful { self.settings.caution } else { 0.0 };
-            let later = held.usual().mul_f64(part);
-            wakes = wakes.max(wake(later, held.ended(later).upper(caution).saturating_add(kept))?);
-        }
+        let mut wakes = wake(Duration::ZERO, self.held.sure(now.at, self.settings.margin, self.settings.caution))?;
+        let later = held.usual() * LATER;
+        wakes = wakes.max(wake(later, held.ended(later).upper(0.0).saturating_add(kept))?);
         if let Some(end) = self.counters[metric.index()].as_ref().and_then(|counter| counter.forgets_at(now)) {
             // Answers are over sooner or later than is thought: those that are sooner count in the old period.
-            let ended = held.ended(end.since(now.at)).upper(self.settings.caution);
+            let ended = held.ended(end.since(now.at)).upper(0.0);
             wakes = wakes.max(wake(Duration::ZERO, ended.saturating_add(kept))?);
         }
         Some(wakes)
@@ -120,7 +116,7 @@ impl Meter {
 
     /// What has to be left because prompts that were charged may be longer than was guessed.
     fn unsure(&self, taken: &Taken) -> u64 {
-        self.held.with(taken).all().upper(SURE)
+        self.held.with(taken).all().upper(self.settings.caution)
     }
 
     fn wake(&self, metric: Metric, limit: u64, now: Now, need: u64) -> Option<Moment> {

@@ -4,6 +4,7 @@
 //! the answer (until then they are held as a guess), or before it (then they are put right at the end).
 
 mod fit;
+mod refill;
 mod taken;
 mod weight;
 
@@ -17,7 +18,11 @@ use super::moment::{Moment, Now};
 use super::rule::{Accounting, Charge};
 use super::window::Window;
 use super::window::counter::Counter;
+use refill::Refill;
 pub use taken::Taken;
+
+/// A request for at least that part of a limit is a large one (ours).
+const MUCH: u64 = 10;
 
 /// How a meter counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +33,7 @@ pub struct MeterSettings {
     pub learns: bool,
     /// How long a request may be on its way, and so how much later or earlier the upstream may have counted it.
     pub margin: Duration,
-    /// How careful guesses are added up (standard deviations above the mean).
+    /// How careful guesses are added up where the upstream would refuse (standard deviations above the mean).
     pub caution: f64,
 }
 
@@ -49,12 +54,21 @@ pub struct Meter {
     counters: [Option<Counter>; 7],
     held: Held,
     frozen: [Option<Moment>; 7],
+    /// What was charged to each bucket since it was last known to be full.
+    refills: [Option<Refill>; 7],
 }
 
 impl Meter {
     /// A meter that has counted nothing.
     pub fn new(settings: MeterSettings, limits: Limits) -> Self {
-        Self { settings, limits, counters: Default::default(), held: Held::default(), frozen: [None; 7] }
+        Self {
+            settings,
+            limits,
+            counters: Default::default(),
+            held: Held::default(),
+            frozen: [None; 7],
+            refills: [None; 7],
+        }
     }
 
     /// The limits in force.
@@ -120,6 +134,22 @@ impl Meter {
         if let Some(counter @ Counter::Bucket(_)) = &mut self.counters[metric.index()] {
             let left = limit.value.saturating_sub(counter.peek(now, limit.value));
             counter.charge(now, left, limit.value);
+            self.refills[metric.index()] = Some(Refill::begins(now.at, self.spare(metric)));
+        }
+    }
+
+    /// How much of `metric` must count, as the upstream says that it is full, where we have counted `used`. A bucket that
+    /// is full again has drained what was charged meanwhile, and that shows its limit; before that is known, one of which
+    /// more is believed also seems to drain faster, so that hardly anything seems to be in it. One who `asked` for much
+    /// shows nothing: it may be far from full.
+    pub(super) fn shown(&self, metric: Metric, used: u64, asked: u64, now: Now) -> u64 {
+        match self.counter(metric) {
+            Some(Counter::Bucket(_)) if asked.saturating_mul(MUCH) <= self.limit(metric) => {
+                let drained =
+                    self.refills[metric.index()].and_then(|refill| refill.drained(now.at, self.spare(metric)));
+                drained.map_or(used, |drained| drained.min(used)).max(self.limit(metric) / 2)
+            }
+            _ => used,
         }
     }
 
@@ -141,6 +171,10 @@ impl Meter {
     /// How much of `metric` is reserved by requests under way and not charged yet.
     pub fn reserved(&self, metric: Metric) -> u64 {
         if metric.unit() == Unit::Tokens { self.held.all().upper(0.0) } else { 0 }
+    }
+
+    fn spare(&self, metric: Metric) -> u64 {
+        if metric.unit() == Unit::Tokens { self.held.spare() } else { 0 }
     }
 
     /// Requests under way.
@@ -256,6 +290,9 @@ impl Meter {
                 let counter = self.counters[metric.index()]
                     .get_or_insert_with(|| Counter::new(metric, &settings, now, limit.value));
                 counter.charge(now, amount, limit.value);
+                if let Some(refill) = &mut self.refills[metric.index()] {
+                    refill.charged(amount);
+                }
             }
         }
     }
@@ -265,6 +302,9 @@ impl Meter {
             let (amount, limit) = (amounts.of(metric.unit()), self.limit(metric));
             if let Some(counter) = self.counters[metric.index()].as_mut().filter(|_| amount > 0) {
                 counter.refund(taken.at, now, amount, limit);
+                if let Some(refill) = &mut self.refills[metric.index()] {
+                    refill.refunded(amount);
+                }
             }
         }
     }

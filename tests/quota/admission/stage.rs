@@ -9,6 +9,7 @@ use flowgate::quota::meter::MeterSettings;
 use flowgate::quota::metric::{Amounts, Metric};
 use flowgate::quota::moment::{Clock, Moment};
 use flowgate::quota::record::{Record, RecordRef};
+use flowgate::quota::risk::{DEFAULT, caution};
 use flowgate::quota::rule::{Accounting, Charge, Rule};
 use flowgate::quota::view::LaneView;
 use flowgate::quota::{AccountQuota, AdmitError, CallerQuota, QueueSettings, Quota, Refused, Request, Reservation};
@@ -66,7 +67,7 @@ impl Stage {
         let recorder =
             Box::new(move |records: &[RecordRef<'_>]| written.lock().unwrap().extend(records.iter().map(owned)));
         let quota = Quota::new(Clock::simulated(BEGAN.plus(elapsed)), QueueSettings { most_waiting }, recorder);
-        let meter = MeterSettings { accounting, learns: false, margin: Duration::ZERO, caution: 1.28 };
+        let meter = MeterSettings { accounting, learns: false, margin: Duration::ZERO, caution: caution(DEFAULT) };
         let account = AccountQuota { name: "a".into(), meter, is_governed: true };
         let mut time = JoinSet::new();
         let kept = quota.clone();
