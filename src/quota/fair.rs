@@ -65,12 +65,14 @@ struct Level {
 pub struct FairQueue<T> {
     waiting: BTreeMap<Place, Waiting<T>>,
     levels: QuickMap<u8, Level>,
+    /// How many wait of each key.
+    flows: QuickMap<Arc<str>, usize>,
     number: u64,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), levels: QuickMap::default(), number: 0 }
+        Self { waiting: BTreeMap::new(), levels: QuickMap::default(), flows: QuickMap::default(), number: 0 }
     }
 }
 
@@ -88,6 +90,11 @@ impl<T> FairQueue<T> {
         self.waiting.is_empty()
     }
 
+    /// How many keys have a request in line.
+    pub fn flows(&self) -> usize {
+        self.flows.len()
+    }
+
     /// Where a request of `flow` that costs `cost` would stand.
     pub fn place(&self, flow: &Flow) -> Place {
         let level = self.levels.get(&flow.priority);
@@ -98,8 +105,7 @@ impl<T> FairQueue<T> {
     /// Puts a request in line.
     pub fn push(&mut self, flow: &Flow, cost: f64, item: T) -> Place {
         let place = self.advance(flow, cost);
-        self.waiting.insert(place, Waiting { flow: flow.name.clone(), length: cost / flow.weight, item });
-        place
+        self.insert(place, flow, cost, item)
     }
 
     /// A request of `flow` that did not have to wait: it counts all the same.
@@ -111,8 +117,24 @@ impl<T> FairQueue<T> {
     /// Puts a request before all of its priority: it was told to come now.
     pub fn push_first(&mut self, flow: &Flow, cost: f64, item: T) -> Place {
         let place = Place { start: f64::NEG_INFINITY, ..self.advance(flow, cost) };
+        self.insert(place, flow, cost, item)
+    }
+
+    fn insert(&mut self, place: Place, flow: &Flow, cost: f64, item: T) -> Place {
+        *self.flows.entry(flow.name.clone()).or_default() += 1;
         self.waiting.insert(place, Waiting { flow: flow.name.clone(), length: cost / flow.weight, item });
         place
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Waiting<T>> {
+        let waiting = self.waiting.remove(&place)?;
+        if let Some(count) = self.flows.get_mut(&waiting.flow) {
+            *count -= 1;
+            if *count == 0 {
+                self.flows.remove(&waiting.flow);
+            }
+        }
+        Some(waiting)
     }
 
     fn advance(&mut self, flow: &Flow, cost: f64) -> Place {
@@ -152,7 +174,7 @@ impl<T> FairQueue<T> {
     /// does not put back those who come later.
     pub fn serve(&mut self, place: Place) -> Option<T> {
         let is_first = self.first() == Some(place);
-        let waiting = self.waiting.remove(&place)?;
+        let waiting = self.remove(place)?;
         if is_first {
             self.move_to(place);
         }
@@ -161,7 +183,7 @@ impl<T> FairQueue<T> {
 
     /// Takes the request at `place` out because nobody waits for it any more; it costs its key nothing.
     pub fn leave(&mut self, place: Place) -> Option<T> {
-        let waiting = self.waiting.remove(&place)?;
+        let waiting = self.remove(place)?;
         self.correct(place.priority.0, &waiting.flow, -waiting.length);
         Some(waiting.item)
     }

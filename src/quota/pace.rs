@@ -56,10 +56,12 @@ impl Pace {
         }
     }
 
-    /// When the next request may go, if that is not now. Where a minute holds few requests there is nothing to even out.
-    pub(super) fn wake(&self, now: Moment) -> Option<Moment> {
+    /// When the next request may go, if that is not now, while `in_line` keys stand in line. It is for the sake of those who
+    /// do not: where all do, or a minute holds few requests, there is nothing to even out.
+    pub(super) fn wake(&self, now: Moment, in_line: usize) -> Option<Moment> {
         let wake = self.even.minus(AHEAD);
-        (self.keys.len() > 1 && wake > now && self.usual < AHEAD.as_secs_f64()).then_some(wake)
+        let is_worth_it = self.keys.len() > in_line.max(1) && self.usual < AHEAD.as_secs_f64();
+        (is_worth_it && wake > now).then_some(wake)
     }
 
     /// Something was given out. `even` says how long it takes if so large a part of the limit is given out evenly.

@@ -130,7 +130,7 @@ impl State {
     /// While several keys want it, what comes free is given out evenly: a window that one has filled at once would be
     /// empty for the others for a minute, and again each minute after.
     pub(super) fn paced(&self, now: Now) -> Option<Blocked> {
-        self.pace.wake(now.at).map(|wake| Blocked { metric: Metric::Tpm, wake: Some(wake) })
+        self.pace.wake(now.at, self.queue.flows()).map(|wake| Blocked { metric: Metric::Tpm, wake: Some(wake) })
     }
 
     /// As [`Self::take`], for a request that has just come and does not stand in line yet.

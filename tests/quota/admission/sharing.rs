@@ -72,6 +72,7 @@ async fn greedy_and_polite(tpm: u64, (long, seconds): (u64, u64), short: u64) ->
         served.iter().filter(|(name, _)| *name != "greedy").flat_map(|(_, (_, waits))| waits.clone()).collect();
     waits.sort_unstable();
     let p99 = waits[waits.len() * 99 / 100];
+
     (jain, p99)
 }
 
