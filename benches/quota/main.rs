@@ -87,7 +87,7 @@ fn main() -> ExitCode {
 
 fn benchmark(options: &Options) -> anyhow::Result<()> {
     let real = (!options.quick && !options.simulated).then(|| std::thread::spawn(real::measure));
-    let mut report = Report::new(options);
+    let mut report = Report::new();
     let minutes = if options.quick { 4 } else { 20 };
     let rows = |scenario: &dyn Fn((Rule, Charge), Limited) -> Scenario, limits: &[_]| rows(options, scenario, limits);
     report.known = rows(&|truth, limited| Scenario::known(truth, limited, minutes), &LIMITS);

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use crate::Options;
 use crate::simulate::Outcome;
 
 /// Least part of the quota to be used, and most refusals until something is learned: product.md section 2, read 2026-11-21.
@@ -88,18 +87,16 @@ impl Row {
 }
 
 impl Report {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let cpu = read("/proc/cpuinfo");
         let cpu =
             cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map(|(_, name)| name.trim());
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let flags = [(options.quick, " --quick"), (options.write, " --write")];
-        let flags: String = flags.iter().filter(|(is_given, _)| *is_given).map(|(_, flag)| *flag).collect();
-        let command = if flags.is_empty() {
-            "cargo bench --bench quota".into()
-        } else {
-            format!("cargo bench --bench quota --{flags}")
+        let flags: Vec<String> = std::env::args().skip(1).filter(|flag| flag != "--bench").collect();
+        let command = match flags.is_empty() {
+            true => "cargo bench --bench quota".to_owned(),
+            false => format!("cargo bench --bench quota -- {}", flags.join(" ")),
         };
         let facts = vec![
             ("date", httpdate::fmt_http_date(SystemTime::now())),
@@ -236,18 +233,20 @@ const METHOD: &str = "
   and 20 ms for each token; a request and an answer are under way for 5 to 80 ms each. A caller waits up to 30 s; one who is told
   at the door to come again within 60 s does so in half of the cases, once.
 * **Simulated time**: `Quota::admit` and the reservations as in the gateway, under tokio's paused clock, with the default settings
-  (risk 0.1, margin 250 ms). The guess of a prompt is made by the benchmark: unbiased, 6 % off for Chinese and 4 % for English
+  (risk 0.0001 unless told otherwise, margin 250 ms). The guess of a prompt is made by the benchmark: unbiased, 6 % off for Chinese and 4 % for English
   (one standard deviation), and it says so. The guess of an answer is the true mean and deviation of its `max_tokens` class. The
   gateway's own estimator has no part in this.
 * **The other side** is counted by the emulator's windows. 160 s of warm-up are left out of the parts used; refusals are counted
   from the first request on.
 * **level** is what counted at the upstream, averaged over time ÷ limit; **billed** is what was charged in a minute ÷ limit;
-  **peak** the most that ever counted. **used** is the level with `before` and for a rolling window; with `after`, a fixed
-  minute or a bucket is used up when all of it was billed. With `before`, level holds what was reserved for answers to come.
+  **peak** the most that ever counted, **over** the part of the time in which that was more than the limit. **used** is the
+  level for a rolling window and for a fixed minute charged `before`; a bucket, and a fixed minute charged `after`, is used up when
+  all of it was billed. With `before`, level holds what was reserved for answers to come.
 * **at the door**: callers who were told at once, or at the end of their patience, to come later. **leaks**: requests, tokens or
   callers that were still counted as under way after the end; all must be 0.
-* **Real time**: a whole gateway in front of the emulator, all in this process, three minutes on loopback, both limits at once on two
-  models, the gateway's own estimates, answers as long as the emulator makes them; the first 70 s are left out of the parts used.
+* **Real time**: a whole gateway in front of the emulator, all in this process, three minutes on loopback, all limits at once on as
+  many models, the gateway's own estimates, answers as long as the emulator makes them; the first 70 s are left out of the parts used.
+  The 200 callers call again and again; one who is told to come later does so at that moment, if it is within the three minutes.
 * **Bars**: 0 refusals and at least 95 % used where rule and limit are known; else at most 10 refusals, none of them seen by a
   caller.
 ";

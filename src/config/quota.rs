@@ -58,7 +58,7 @@ const MOST: u32 = u32::MAX;
 pub(super) fn wait(section: &Section<'_>) -> WaitSettings {
     let risk = section.fraction("risk", risk::DEFAULT);
     if risk > 0.5 {
-        section.fault("risk", "more than 0.5 would expect to break the limits; write a part such as 0.1");
+        section.fault("risk", "more than 0.5 would expect to be refused; write a part such as 0.0001");
     }
     WaitSettings {
         max_wait: section.optional_duration("max_wait").unwrap_or(Duration::from_secs(60)),
