@@ -1,4 +1,5 @@
-//! How fast a lane gives out what it has while several keys want it: evenly, so that whoever comes finds something soon.
+//! How fast a lane gives out what it has while some keys stand in line and others do not: evenly, so that whoever comes
+//! finds something soon.
 //!
 //! A rolling minute remembers: what one key takes in a second comes free in one second a minute later, and whoever does not
 //! stand in line at that moment waits for another minute. Alone a key may take all at once.
@@ -13,7 +14,6 @@ use super::moment::Moment;
 const RECENT: Duration = Duration::from_secs(180);
 /// How much may go ahead of the even pace (ours).
 const AHEAD: Duration = Duration::from_secs(1);
-
 /// How much one look at a full window says about how full it gets, and one request about others' size (ours).
 const NEWS: f64 = 0.05;
 /// Less than that is never given out evenly (ours): the rest would be lost.

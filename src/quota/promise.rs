@@ -20,8 +20,9 @@ const EARLY: Duration = Duration::from_millis(250);
 const MOST: usize = 4096;
 /// How much one promise says about the part of callers that come again (ours).
 const NEWS: f64 = 0.1;
-/// Requests whose tokens are guessed at within this part of each other are the same (ours): guesses become better meanwhile.
-const SAME: f64 = 0.05;
+/// Requests whose tokens are guessed at within this part of each other may be the same (ours): guesses become better
+/// meanwhile. Of several the nearest is meant.
+const SAME: f64 = 0.3;
 
 /// See the module.
 #[derive(Debug)]
@@ -42,8 +43,12 @@ struct Promise {
 
 impl Promise {
     fn is_for(&self, flow: &str, ask: &Ask) -> bool {
-        let is_close = (self.prompt - ask.prompt.mean).abs() <= SAME * self.prompt.max(ask.prompt.mean);
+        let is_close = self.distance(ask) <= SAME * self.prompt.max(ask.prompt.mean);
         *self.flow == *flow && is_close && self.amounts.images == ask.images
+    }
+
+    fn distance(&self, ask: &Ask) -> f64 {
+        (self.prompt - ask.prompt.mean).abs()
     }
 }
 
@@ -93,7 +98,9 @@ impl Promises {
     /// Whether `flow` comes with `ask` because it was told to; the promise is kept by that.
     pub fn redeem(&mut self, now: Moment, flow: &Arc<str>, ask: &Ask) -> bool {
         let due = self.kept.range(..=(now.plus(EARLY), u64::MAX));
-        let Some((&place, _)) = due.into_iter().find(|(_, promise)| promise.is_for(flow, ask)) else { return false };
+        let due = due.filter(|(_, promise)| promise.is_for(flow, ask));
+        let nearest = due.min_by(|(_, left), (_, right)| left.distance(ask).total_cmp(&right.distance(ask)));
+        let Some((&place, _)) = nearest else { return false };
         self.remove(place);
         self.return_rate += NEWS * (1.0 - self.return_rate);
         true

@@ -130,7 +130,9 @@ impl State {
     /// While several keys want it, what comes free is given out evenly: a window that one has filled at once would be
     /// empty for the others for a minute, and again each minute after.
     pub(super) fn paced(&self, now: Now) -> Option<Blocked> {
-        self.pace.wake(now.at, self.queue.flows()).map(|wake| Blocked { metric: Metric::Tpm, wake: Some(wake) })
+        // Where the rule is not known a window is filled slowly: fewer are under way when it turns out to be another.
+        let in_line = if self.hypotheses.is_some() { 0 } else { self.queue.flows() };
+        self.pace.wake(now.at, in_line).map(|wake| Blocked { metric: Metric::Tpm, wake: Some(wake) })
     }
 
     /// As [`Self::take`], for a request that has just come and does not stand in line yet.

@@ -12,6 +12,7 @@ use crate::quota::window::counter::Counter;
 
 /// While less than this part of a limit is used or held nobody is slowed down (ours).
 const PLENTY: f64 = 0.3;
+
 impl Meter {
     /// How much room `ask` takes until it is over: tokens, else pictures, else itself.
     pub fn size(&self, ask: &Ask) -> u64 {
@@ -34,15 +35,15 @@ impl Meter {
         if self.level(self.reserved(Metric::Tpm), now) < PLENTY {
             return Duration::ZERO;
         }
-        let (minute, tokens) = (Duration::from_secs(60), ask.amounts().tokens as f64);
-        let (left, span) = match self.counter(Metric::Tpm) {
-            Some(Counter::Bucket(_)) => return Duration::ZERO,
-            Some(counter) => match counter.forgets_at(now) {
-                Some(end) => (limit.saturating_sub(self.used(Metric::Tpm, now)).max(1), end.since(now.at)),
-                None => (limit, minute),
-            },
-            None => (limit, minute),
+        let counter = self.counter(Metric::Tpm);
+        if matches!(counter, Some(Counter::Bucket(_))) {
+            return Duration::ZERO;
+        }
+        let (left, span) = match counter.and_then(|counter| counter.forgets_at(now)) {
+            Some(end) => (limit.saturating_sub(self.used(Metric::Tpm, now)).max(1), end.since(now.at)),
+            None => (limit, Duration::from_secs(60)),
         };
+        let tokens = ask.amounts().tokens as f64;
         span.mul_f64((tokens / left as f64 / part).min(1.0))
     }
 
