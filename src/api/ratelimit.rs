@@ -43,14 +43,12 @@ fn go_duration(span: Duration) -> String {
         text.push_str(itoa::Buffer::new().format(number));
         text.push_str(unit);
     };
-    if span < Duration::from_secs(1) {
-        let millis = u64::from(span.subsec_micros().div_ceil(1000));
-        if millis < 1000 {
-            put(millis, "ms");
-            return text;
-        }
+    let millis = u64::try_from(span.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+    if millis < 1000 {
+        put(millis, "ms");
+        return text;
     }
-    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    let seconds = millis.div_ceil(1000);
     if seconds >= 3600 {
         put(seconds / 3600, "h");
     }

@@ -9,7 +9,7 @@ use super::moment::Now;
 
 /// Lanes beyond this are looked through for idle ones before another is made (ours; product.md asks for 10,000).
 const MANY_LANES: usize = 20_000;
-/// Beyond this models share one lane (ours): names come from callers.
+/// Beyond this models share one lane (ours): their names come from callers. Keys are as many as the configuration has.
 const MOST_LANES: usize = 100_000;
 /// Its name.
 const SHARED: &str = "other";
@@ -72,7 +72,7 @@ impl Lanes {
         if table.count >= MANY_LANES && table.count.is_multiple_of(MANY_LANES / 4) {
             table.forget_idle(now);
         }
-        if table.count >= MOST_LANES {
+        if table.count >= MOST_LANES && matches!(way, Way::Model { .. }) {
             return table.shared.get_or_insert_with(|| Arc::new(make(SHARED.into()))).clone();
         }
         table.insert(way, Arc::new(make(way.to_string().into())))
