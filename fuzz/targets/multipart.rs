@@ -1,15 +1,12 @@
 //! Forms on their way through: every byte passes, and the field is seen the same however the form is cut.
 //! Input: one byte (size of the pieces), then a form with the boundary `b0`.
 
-#![no_main]
-
 use std::convert::Infallible;
 
+use super::splits::splits;
 use flowgate::wire::multipart::{self, FormTap};
-use flowgate_fuzz::splits;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&size, form)) = data.split_first() else { return };
     let _ = std::str::from_utf8(form).map(multipart::boundary);
     let (kept, seen) = run(&[form], None);
@@ -19,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(run(&pieces, None), (kept.clone(), seen.clone()));
         assert_eq!(run(&pieces, Some("Qwen/Qwen3-8B")), replaced);
     }
-});
+}
 
 /// The bytes that came out, and the values that were seen.
 fn run(pieces: &[&[u8]], replacement: Option<&str>) -> (Vec<u8>, Vec<String>) {

@@ -1,11 +1,8 @@
 //! Edits on bytes, against a slow model of them.
 
-#![no_main]
-
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use flowgate::wire::splice::{self, Edit};
-use libfuzzer_sys::fuzz_target;
 
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
@@ -13,7 +10,8 @@ struct Input<'a> {
     source: &'a [u8],
 }
 
-fuzz_target!(|input: Input<'_>| {
+pub fn check(data: &[u8]) {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let source = Bytes::copy_from_slice(input.source);
     let edit = |(start, length, with): &(u8, u8, String)| {
         let start = usize::from(*start);
@@ -24,7 +22,7 @@ fuzz_target!(|input: Input<'_>| {
     let out = splice::apply(&source, &mut edits);
     assert_eq!(out, expected);
     assert!(!edits.is_empty() || out.as_ptr() == source.as_ptr(), "nothing to edit, yet the bytes were copied");
-});
+}
 
 /// The same from the back, where one edit does not move the others.
 fn slowly(source: &[u8], edits: &[Edit]) -> Vec<u8> {

@@ -1,16 +1,13 @@
 //! The tap for streams that pass unedited, and usage in whole answers: the same counts however the stream is cut.
 //! Input: one byte (size of the pieces), then the stream or answer.
 
-#![no_main]
-
+use super::splits::splits;
 use bytes::Bytes;
 use flowgate::relay::usage::{self, Tokens};
 use flowgate::relay::usage_tap::UsageTap;
 use flowgate::wire::json::Object;
-use flowgate_fuzz::splits;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&size, stream)) = data.split_first() else { return };
     let whole = run(&[stream]);
     for pieces in splits(stream, size) {
@@ -20,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         usage::read(text);
         let _ = Object::parse(text).map(|answer| usage::of_answer(&answer));
     }
-});
+}
 
 fn run(pieces: &[&[u8]]) -> Option<Tokens> {
     let mut tap = UsageTap::default();

@@ -1,15 +1,12 @@
 //! Whole answers as streams: every event is a chunk, `[DONE]` is last, and the gateway's own editor finds no error in it.
 //! Input: one byte (lowest bit: usage is asked for), then the answer.
 
-#![no_main]
-
 use flowgate::relay::chat_stream::{ChatStream, StreamFault};
 use flowgate::relay::{answer, restream};
 use flowgate::wire::sse;
-use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&choice, body)) = data.split_first() else { return };
     let _ = answer::read(bytes::Bytes::copy_from_slice(body), choice & 2 == 2);
     let is_asked = choice & 1 == 1;
@@ -27,4 +24,4 @@ fuzz_target!(|data: &[u8]| {
     editor.push(events);
     assert!(editor.is_done());
     assert!(!matches!(editor.fault(), Some(StreamFault::Error(_))));
-});
+}

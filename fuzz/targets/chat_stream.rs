@@ -2,17 +2,14 @@
 //! was JSON stays JSON.
 //! Input: one byte (lowest bit: usage is asked for; the rest: size of the pieces), then the stream.
 
-#![no_main]
-
+use super::splits::splits;
 use bytes::Bytes;
 use flowgate::relay::chat_stream::{ChatStream, StreamFault};
 use flowgate::relay::usage::Usage;
 use flowgate::wire::json::Object;
 use flowgate::wire::sse;
-use flowgate_fuzz::splits;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&choice, stream)) = data.split_first() else { return };
     let is_asked = choice & 1 == 1;
     let whole = run(&[stream], is_asked);
@@ -25,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     assert!(strange_events(&whole.0) <= strange_events(stream), "an event was broken");
-});
+}
 
 type Result = (Bytes, Option<StreamFault>, bool, Usage, Usage);
 

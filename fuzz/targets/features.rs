@@ -1,12 +1,9 @@
 //! Any text is counted: finite counts, none below 0, each piece of text once, and an estimate that makes sense.
 //! Input: one byte that says where to cut, then `messages` and `tools`.
 
-#![no_main]
-
 use flowgate::quota::estimate::{Calibration, Estimator, Features};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&cut, text)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
     let at = text.floor_char_boundary(text.len() * usize::from(cut) / 256);
@@ -31,4 +28,4 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(saved) = serde_json::from_str(text) {
         Estimator::default().import(&saved);
     }
-});
+}

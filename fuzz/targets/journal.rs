@@ -2,14 +2,11 @@
 //! is never read. Input: four bytes (length of the records, place of a wrong byte, its bits), then a file, which is
 //! also taken for the records of one.
 
-#![no_main]
-
 use flowgate::state::format::{Header, Kind, parse, put};
-use libfuzzer_sys::fuzz_target;
 
 const HEADER: Header = Header { generation: 3, preceding: 4711 };
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&[size, low, high, bits], file)) = data.split_first_chunk() else { return };
     read(Kind::Journal, file);
     read(Kind::Snapshot, file);
@@ -21,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(records.starts_with(&found));
         assert_eq!(found.len() == records.len(), bits == 0);
     }
-});
+}
 
 /// The records of a file, which are what would be written for them.
 fn read(kind: Kind, bytes: &[u8]) -> Option<Vec<&[u8]>> {

@@ -1,4 +1,4 @@
-//! What the targets share: ways to cut an input into pieces.
+//! Ways to cut an input into pieces.
 
 /// The ways in which a target that reads a stream must not tell apart: all at once, byte by byte, in pieces of `size`,
 /// and in two, cut at each of the first hundred places.

@@ -1,14 +1,11 @@
 //! Head and rewrite of a JSON request: no edit means the same bytes, an edit touches its own member only.
 //! Input: one byte that picks endpoint and model, then the body.
 
-#![no_main]
-
 use bytes::Bytes;
 use flowgate::api::head::RequestHead;
 use flowgate::api::rewrite::Rewrite;
 use flowgate::api::route::Route;
 use flowgate::catalog::ResolvedModel;
-use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 const ROUTES: [Route; 4] = [Route::Chat, Route::Completions, Route::Embeddings, Route::Messages];
@@ -16,7 +13,7 @@ const ROUTES: [Route; 4] = [Route::Chat, Route::Completions, Route::Embeddings, 
 const EDITED: [&str; 7] =
     ["model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", "encoding_format"];
 
-fuzz_target!(|data: &[u8]| {
+pub fn check(data: &[u8]) {
     let Some((&choice, body)) = data.split_first() else { return };
     let body = Bytes::copy_from_slice(body);
     let Ok(head) = RequestHead::parse(&body) else { return };
@@ -48,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(untouched(&before), untouched(&after));
         assert_eq!(messages(&before), messages(&after));
     }
-});
+}
 
 fn untouched(request: &Value) -> Value {
     let mut request = request.clone();

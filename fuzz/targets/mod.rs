@@ -1,0 +1,33 @@
+//! One target a file: `check` takes any bytes, and panics if what must hold does not.
+
+mod chat_stream;
+mod config;
+mod features;
+mod journal;
+mod json;
+mod multipart;
+mod refusal;
+mod request;
+mod restream;
+mod route;
+mod splice;
+mod splits;
+mod usage_tap;
+
+/// A name, as of the folder with its seeds, and what it runs.
+type Target = (&'static str, fn(&[u8]));
+
+pub const ALL: [Target; 12] = [
+    ("chat_stream", chat_stream::check),
+    ("config", config::check),
+    ("features", features::check),
+    ("journal", journal::check),
+    ("json", json::check),
+    ("multipart", multipart::check),
+    ("refusal", refusal::check),
+    ("request", request::check),
+    ("restream", restream::check),
+    ("route", route::check),
+    ("splice", splice::check),
+    ("usage_tap", usage_tap::check),
+];
