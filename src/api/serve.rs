@@ -22,6 +22,7 @@ use super::patience::{self, KeepAlive};
 use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
 use super::{embeddings, estimate, limits, models, ratelimit, request_id};
+use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
 use crate::relay::body::RelayBody;
 use crate::relay::settle::{Outcome, Settlement};
@@ -57,6 +58,8 @@ pub struct ApiSettings {
 pub struct Snapshot {
     /// Virtual keys.
     pub tenants: Tenants,
+    /// What is known of models.
+    pub catalogue: Arc<Catalogue>,
     /// Our names for models.
     pub aliases: Arc<Aliases>,
     /// SiliconFlow.

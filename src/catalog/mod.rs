@@ -11,9 +11,11 @@ mod file;
 pub mod model;
 pub mod price;
 pub mod quirks;
+mod twins;
 
 pub use catalogue::Catalogue;
 pub use file::CatalogueError;
+pub use twins::PRO;
 
 /// The model a request really calls, after aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use super::door::Door;
 use super::quota::Accounts;
 use crate::api::Snapshot;
+use crate::catalog::Catalogue;
 use crate::config::{AccountSettings, ServerSettings, Settings};
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
@@ -50,6 +51,7 @@ impl Built {
         Snapshot {
             quota: Arc::new(accounts.access(settings)),
             tenants: Tenants::new(settings.keys.iter().cloned()),
+            catalogue: Arc::new(Catalogue::builtin().clone()),
             aliases: Arc::new(settings.aliases.clone()),
             upstream: self.upstream.clone(),
             settings: settings.api.clone(),
