@@ -77,7 +77,8 @@ pub(super) fn upstream_headers(caller: &HeaderMap, extra: &[HeaderName]) -> Head
 
 /// The headers of an answer: those of the upstream that may pass.
 pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(12);
+    // The upstream's and ours.
+    let mut headers = HeaderMap::with_capacity(24);
     for (name, value) in upstream {
         if ANSWER.contains(&name.as_str()) {
             headers.append(name.clone(), value.clone());

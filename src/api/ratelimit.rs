@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::quota::metric::Metric;
@@ -24,39 +25,48 @@ const HEADERS: [[HeaderName; 3]; 2] = [
     ],
 ];
 
-/// Adds what is `left` of each of [`METRICS`].
+/// Room for the values of all headers (bytes).
+const ROOM: usize = 96;
+
+/// Adds what is `left` of each of [`METRICS`]. All values share one piece of memory.
 pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
+    let mut text = BytesMut::with_capacity(ROOM);
     for (left, [limit, remaining, reset]) in left.into_iter().zip(HEADERS) {
         let Some(left) = left else { continue };
-        headers.insert(limit, HeaderValue::from(left.limit));
-        headers.insert(remaining, HeaderValue::from(left.remaining));
-        if let Ok(value) = HeaderValue::try_from(go_duration(left.reset)) {
-            headers.insert(reset, value);
-        }
+        put(&mut text, left.limit, "");
+        insert(headers, limit, &mut text);
+        put(&mut text, left.remaining, "");
+        insert(headers, remaining, &mut text);
+        go_duration(&mut text, left.reset);
+        insert(headers, reset, &mut text);
     }
 }
 
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
+        headers.insert(name, value);
+    }
+}
+
+fn put(text: &mut BytesMut, number: u64, unit: &str) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    text.extend_from_slice(unit.as_bytes());
+}
+
 /// As Go writes durations: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
-fn go_duration(span: Duration) -> String {
-    let mut text = String::with_capacity(12);
-    let mut put = |number: u64, unit: &str| {
-        text.push_str(itoa::Buffer::new().format(number));
-        text.push_str(unit);
-    };
+fn go_duration(text: &mut BytesMut, span: Duration) {
     let millis = u64::try_from(span.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
     if millis < 1000 {
-        put(millis, "ms");
-        return text;
+        return put(text, millis, "ms");
     }
     let seconds = millis.div_ceil(1000);
     if seconds >= 3600 {
-        put(seconds / 3600, "h");
+        put(text, seconds / 3600, "h");
     }
     if seconds >= 60 {
-        put(seconds / 60 % 60, "m");
+        put(text, seconds / 60 % 60, "m");
     }
-    put(seconds % 60, "s");
-    text
+    put(text, seconds % 60, "s");
 }
 
 #[cfg(test)]
@@ -65,14 +75,19 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_go_does() {
-        let text = |millis| go_duration(Duration::from_millis(millis));
-        assert_eq!(text(0), "0ms");
-        assert_eq!(text(12), "12ms");
-        assert_eq!(text(6000), "6s");
-        assert_eq!(text(6500), "7s");
-        assert_eq!(go_duration(Duration::from_micros(999_001)), "1s");
-        assert_eq!(text(90_000), "1m30s");
-        assert_eq!(text(3_600_000), "1h0m0s");
-        assert_eq!(text(86_399_999), "24h0m0s");
+        let text = |span| {
+            let mut text = BytesMut::new();
+            go_duration(&mut text, span);
+            String::from_utf8(text.to_vec()).unwrap()
+        };
+        let millis = |millis| text(Duration::from_millis(millis));
+        assert_eq!(millis(0), "0ms");
+        assert_eq!(millis(12), "12ms");
+        assert_eq!(millis(6000), "6s");
+        assert_eq!(millis(6500), "7s");
+        assert_eq!(text(Duration::from_micros(999_001)), "1s");
+        assert_eq!(millis(90_000), "1m30s");
+        assert_eq!(millis(3_600_000), "1h0m0s");
+        assert_eq!(millis(86_399_999), "24h0m0s");
     }
 }

@@ -9,6 +9,7 @@ use super::fair::Flow;
 use super::lane::Lane;
 use super::meter::Taken;
 use super::metric::{Amounts, Metric};
+use super::moment::Now;
 use super::record::{Event, RecordRef};
 
 /// See the module.
@@ -78,9 +79,9 @@ impl Grant {
     }
 
     /// Its end, to be written down.
-    pub(super) fn settle(mut self, spent: Spent) -> Option<Note> {
+    pub(super) fn settle(mut self, spent: Spent, now: Now) -> Option<Note> {
         self.is_open = false;
-        let event = self.lane.settle(&self, spent);
+        let event = self.lane.settle(&self, spent, now);
         self.note(event)
     }
 
@@ -121,7 +122,8 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if self.is_open {
             let is_sent = self.is_sent.load(Ordering::Relaxed);
-            let event = self.lane.settle(self, if is_sent { Spent::Unknown } else { Spent::Nothing });
+            let spent = if is_sent { Spent::Unknown } else { Spent::Nothing };
+            let event = self.lane.settle(self, spent, self.lane.hub.now());
             self.lane.record(event);
         }
     }

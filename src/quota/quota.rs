@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::ask::Ask;
 use super::ask::Spent;
 use super::fair::Flow;
+use super::grant::Grant;
 use super::hub::{Hub, Recorder};
 use super::lane::{Lane, QueueSettings, Refused};
 use super::lanes::{Lanes, Way};
 use super::limits::Limits;
 use super::meter::MeterSettings;
 use super::metric::Metric;
-use super::moment::Clock;
+use super::moment::{Clock, Now};
 use super::record::{Event, Record};
 use super::reservation::Reservation;
 use super::rule::{Accounting, Charge, Rule};
@@ -107,20 +108,23 @@ impl Quota {
     /// # Errors
     /// [`AdmitError`] when it would have to wait longer than it may.
     pub async fn admit(&self, request: Request<'_>) -> Result<Reservation, AdmitError> {
-        let began = self.hub.now().at;
-        let own = self.enter_own(&request).await?;
-        let left = request.patience.saturating_sub(self.hub.now().at.since(began));
-        let entered = self.model_lane(&request).enter(request.ask, &request.caller.flow, left).await;
+        let began = self.hub.now();
+        let own = self.enter_own(&request, began).await?;
+        let waited = own.as_ref().map_or(Duration::ZERO, |own| own.waited);
+        // A look at the clock costs as much as many a step here.
+        let now = if waited.is_zero() { began } else { self.hub.now() };
+        let left = request.patience.saturating_sub(waited);
+        let entered = self.model_lane(&request).enter(now, request.ask, &request.caller.flow, left).await;
         let model = entered.map_err(|refused| AdmitError { refused, is_own: false })?;
-        Ok(Reservation::new(own, model, self.hub.now().at.since(began)))
+        Ok(Reservation::new(own, model))
     }
 
-    async fn enter_own(&self, request: &Request<'_>) -> Result<Option<super::grant::Grant>, AdmitError> {
+    async fn enter_own(&self, request: &Request<'_>, now: Now) -> Result<Option<Grant>, AdmitError> {
         if !request.caller.is_limited() {
             return Ok(None);
         }
         let lane = self.caller_lane(request.caller);
-        let entered = lane.enter(request.ask, &request.caller.flow, request.patience).await;
+        let entered = lane.enter(now, request.ask, &request.caller.flow, request.patience).await;
         entered.map(Some).map_err(|refused| AdmitError { refused, is_own: true })
     }
 

@@ -76,3 +76,11 @@ pub enum Event {
         charges: Vec<(Now, u64)>,
     },
 }
+
+impl Event {
+    /// Whether it must be on disk before its effect can be seen. An end that is lost with the process leaves a request
+    /// that nobody knows the cost of, as if the process had died a moment earlier.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::Took { .. })
+    }
+}

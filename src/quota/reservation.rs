@@ -12,7 +12,6 @@ use super::view::Left;
 pub struct Reservation {
     own: Option<Grant>,
     model: Grant,
-    waited: Duration,
 }
 
 /// Writes events of one request down together: one write costs less than two.
@@ -26,9 +25,9 @@ fn write_down(own: Option<Note>, model: Option<Note>) {
 
 impl Reservation {
     /// What was taken is written down before anything is sent.
-    pub(super) fn new(own: Option<Grant>, model: Grant, waited: Duration) -> Self {
+    pub(super) fn new(own: Option<Grant>, model: Grant) -> Self {
         write_down(own.as_ref().and_then(Grant::taken), model.taken());
-        Self { own, model, waited }
+        Self { own, model }
     }
 
     /// What the request waited for, if it had to.
@@ -38,7 +37,7 @@ impl Reservation {
 
     /// How long the request stood in line.
     pub fn waited(&self) -> Duration {
-        self.waited
+        self.grants().map(|grant| grant.waited).sum()
     }
 
     fn grants(&self) -> impl Iterator<Item = &Grant> {
@@ -62,13 +61,15 @@ impl Reservation {
 
     /// Its end.
     pub fn settle(self, spent: Spent) {
-        write_down(self.own.and_then(|own| own.settle(spent)), self.model.settle(spent));
+        let now = self.model.lane().hub.now();
+        write_down(self.own.and_then(|own| own.settle(spent, now)), self.model.settle(spent, now));
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
     /// Whether by our own reckoning nothing was left either.
     pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
-        write_down(self.own.and_then(|own| own.settle(Spent::Nothing)), None);
+        let now = self.model.lane().hub.now();
+        write_down(self.own.and_then(|own| own.settle(Spent::Nothing, now)), None);
         self.model.refused(metric, retry_after)
     }
 

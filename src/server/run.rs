@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -82,7 +83,8 @@ impl Server {
         let is_kept = source.overrides.upstream.is_none();
         let mut loaded = if is_kept { Some(Loaded::open(&settings)?) } else { None };
         let journal = loaded.as_ref().map(|loaded| loaded.journal.clone());
-        let recorder = state::recorder(journal.clone(), metrics.clone());
+        let written = Arc::new(Notify::new());
+        let recorder = state::recorder(journal.clone(), written.clone(), metrics.clone());
         let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(recorder));
         let spent = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.snapshot.spent)).unwrap_or_default();
         let accounts = Accounts::new(quota.clone(), &settings, &spent);
@@ -92,6 +94,7 @@ impl Server {
         accounts.restore(&settings, loaded.as_mut().map(Loaded::records).unwrap_or_default());
         let keeper = Keeper {
             journal,
+            written,
             quota: quota.clone(),
             accounts: accounts.clone(),
             metrics: metrics.clone(),
@@ -179,6 +182,8 @@ impl Server {
         let is_over = CancellationToken::new();
         let time = keep_time(self.reloader.quota.clone(), self.reloader.metrics.clone());
         servants.spawn(is_over.clone().run_until_cancelled_owned(time));
+        let keeper = self.keeper.clone();
+        servants.spawn(is_over.clone().run_until_cancelled_owned(async move { keeper.write_soon().await }));
         tokio::select! {
             () = stop => {}
             () = self.reloader.watch() => {}

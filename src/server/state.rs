@@ -1,12 +1,14 @@
-//! What quota and spending know, kept over restarts: each event is appended to a journal before the caller can see its
-//! effect, and from time to time a snapshot takes the journal's place.
+//! What quota and spending know, kept over restarts: that a request was let in is appended to a journal before it is sent, its
+//! end soon after, and from time to time a snapshot takes the journal's place.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tracing::{error, warn};
 
 use super::quota::Accounts;
@@ -15,7 +17,7 @@ use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
 use crate::quota::spend::MonthSpend;
-use crate::state::{Folder, Journal};
+use crate::state::{Encode, Folder, Journal, StateError};
 use crate::telemetry::metrics::Metrics;
 
 /// How often a snapshot is made, if anything happened (ours).
@@ -23,8 +25,8 @@ const PERIOD: Duration = Duration::from_secs(60);
 /// The journal's name in the state folder.
 const NAME: &str = "quota";
 
-/// Room for the usual event (bytes; ours).
-const EVENT_BYTES: usize = 160;
+/// How long an event may wait to be written that is not urgent, unless another one takes it along (ours).
+const SOON: Duration = Duration::from_millis(10);
 
 /// Everything that a snapshot holds.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -50,7 +52,7 @@ impl Loaded {
     /// # Errors
     /// When another flowgate has it, or it cannot be used.
     pub(super) fn open(settings: &Settings) -> Result<Self, StartError> {
-        let failed = |error: crate::state::StateError| StartError::Settings(error.to_string());
+        let failed = |error: StateError| StartError::Settings(error.to_string());
         let folder = Folder::open(&settings.state.dir).map_err(failed)?;
         let (journal, replay) = Journal::open(&folder, NAME, settings.state.durability).map_err(failed)?;
         if let Some(torn) = &replay.torn {
@@ -74,11 +76,45 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
         .ok()
 }
 
-fn write(journal: &Journal, records: &[RecordRef<'_>]) -> Result<(), String> {
-    let bytes =
-        |record| postcard::to_extend(record, Vec::with_capacity(EVENT_BYTES)).map_err(|error| error.to_string());
-    let written = records.iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
-    journal.append_all(written).map_err(|error| error.to_string())
+/// Records that must not be lost are written at once, others soon.
+fn write(journal: &Journal, records: &[RecordRef<'_>]) -> Result<(), StateError> {
+    let encoded = records.iter().map(Postcard);
+    if records.iter().any(|record| record.event.is_urgent()) {
+        journal.append_all(encoded)
+    } else {
+        journal.defer_all(encoded)
+    }
+}
+
+/// A record as it is written down.
+struct Postcard<'a>(&'a RecordRef<'a>);
+
+impl Encode for Postcard<'_> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        // Only a value of a length that is not known could not be written, and a buffer without room.
+        let _cannot_fail = postcard::serialize_with_flavor(self.0, Onto(out));
+    }
+}
+
+/// Where postcard puts its bytes.
+struct Onto<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Onto<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
 }
 
 fn event(bytes: &[u8]) -> Option<Record> {
@@ -87,19 +123,22 @@ fn event(bytes: &[u8]) -> Option<Record> {
         .ok()
 }
 
-/// Writes each event down. Without a journal nothing is kept.
+/// Writes each event down, and notifies `written` of it. Without a journal nothing is kept.
 pub(super) fn recorder(
     journal: Option<Arc<Journal>>,
+    written: Arc<Notify>,
     metrics: Arc<Metrics>,
 ) -> impl Fn(&[RecordRef<'_>]) + Send + Sync {
     let failures = AtomicU64::new(0);
     move |records| {
         let Some(journal) = &journal else { return };
-        if let Err(error) = write(journal, records) {
+        let result = write(journal, records);
+        written.notify_one();
+        if let Err(error) = result {
             metrics.quota.unwritten.inc();
             // A full disk would fill the log as well.
             if failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-                error!(error, "an event of the quota cannot be written down; a restart may forget it");
+                error!(%error, "an event of the quota cannot be written down; a restart may forget it");
             }
         }
     }
@@ -108,6 +147,8 @@ pub(super) fn recorder(
 /// Whoever makes the snapshots, and looks after what only time brings.
 pub(super) struct Keeper {
     pub(super) journal: Option<Arc<Journal>>,
+    /// Told of each event.
+    pub(super) written: Arc<Notify>,
     pub(super) quota: Arc<Quota>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) metrics: Arc<Metrics>,
@@ -130,6 +171,17 @@ impl Keeper {
             }
             let keeper = self.clone();
             let _panicked_and_was_told = tokio::task::spawn_blocking(move || keeper.save()).await;
+        }
+    }
+
+    /// Writes what was deferred, for as long as it is polled. Sleeps while nothing happens.
+    pub(super) async fn write_soon(&self) {
+        loop {
+            self.written.notified().await;
+            tokio::time::sleep(SOON).await;
+            if let Some(journal) = &self.journal {
+                let _told_by_the_next_request = journal.flush();
+            }
         }
     }
 

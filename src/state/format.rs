@@ -71,12 +71,29 @@ impl Header {
 /// Appends `record` to `out` as it stands in a file of `generation`. `None`, and nothing is appended, if it is longer
 /// than a length can say (4 GiB).
 pub fn put(out: &mut Vec<u8>, generation: u64, record: &[u8]) -> Option<()> {
-    let length = u32::try_from(record.len()).ok()?;
-    out.put_u32_le(length);
-    out.put_u32_le(sum(generation, &length.to_le_bytes()));
-    out.put_u32_le(sum(generation, record));
-    out.put_slice(record);
-    Some(())
+    put_with(out, generation, |out| out.extend_from_slice(record)).ok()
+}
+
+/// The same for a record that `write` appends.
+///
+/// # Errors
+/// How long it is, if that is too long.
+pub(super) fn put_with(out: &mut Vec<u8>, generation: u64, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
+    let start = out.len();
+    out.put_bytes(0, FRAME_BYTES);
+    write(out);
+    let (frame, record) = out.split_at_mut(start).1.split_at_mut(FRAME_BYTES);
+    let record_bytes = record.len();
+    let Ok(length) = u32::try_from(record_bytes) else {
+        out.truncate(start);
+        return Err(record_bytes);
+    };
+    let begun = crc32fast::hash(&generation.to_le_bytes());
+    let mut frame = &mut frame[..];
+    frame.put_u32_le(length);
+    frame.put_u32_le(sum_after(begun, &length.to_le_bytes()));
+    frame.put_u32_le(sum_after(begun, record));
+    Ok(())
 }
 
 /// How the readable part of a file ends.
@@ -168,8 +185,12 @@ fn next(generation: u64, rest: &[u8]) -> Result<&[u8], Ending> {
 }
 
 fn sum(generation: u64, bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&generation.to_le_bytes());
+    sum_after(crc32fast::hash(&generation.to_le_bytes()), bytes)
+}
+
+/// The sum of `bytes` behind those that have the sum `begun`.
+fn sum_after(begun: u32, bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(begun);
     hasher.update(bytes);
     hasher.finalize()
 }

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::files::Files;
 use super::format::{self, Header, Kind};
-use super::writer::Writer;
+use super::writer::{Encode, Writer};
 use super::{Backlog, Durability, Folder, Replay, StateError, replay};
 
 /// An open journal. Any number of threads may use it. It keeps its folder held.
@@ -58,8 +58,25 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::append`]: then none of them is there.
-    pub fn append_all(&self, records: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), StateError> {
+    pub fn append_all(&self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
         lock(&self.writer).append(records)
+    }
+
+    /// Appends records with the next write, whoever makes it: for those that a process may lose that is killed before
+    /// [`Journal::flush`]. Costs no system call, unless there are many of them.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]: then none of them is there.
+    pub fn defer_all(&self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
+        lock(&self.writer).defer(records)
+    }
+
+    /// Writes what was deferred.
+    ///
+    /// # Errors
+    /// [`StateError::Io`]. The records stay deferred.
+    pub fn flush(&self) -> Result<(), StateError> {
+        lock(&self.writer).flush()
     }
 
     /// What a start would have to read besides the snapshot: the owner decides by it when to compact.
@@ -112,6 +129,12 @@ impl Journal {
         for old in self.files.generations().unwrap_or_default().into_iter().filter(|old| *old < generation) {
             let _removed_by_the_next_start = self.files.remove(&self.files.journal(old));
         }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _told_by_the_last_append = self.flush();
     }
 }
 

@@ -16,7 +16,7 @@ pub use error::StateError;
 pub use folder::Folder;
 pub use journal::{Compaction, Journal};
 pub use replay::{Replay, Torn};
-pub use writer::{Backlog, Durability};
+pub use writer::{Backlog, Durability, Encode};
 
 #[cfg(test)]
 mod tests;

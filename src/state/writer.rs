@@ -34,8 +34,20 @@ impl Backlog {
     }
 }
 
-/// Memory for records on their way that is kept for the next ones (bytes, ours).
+/// Memory for records on their way that is kept for the next ones, and how much may be deferred (bytes, ours).
 const KEPT_BUFFER: usize = 64 << 10;
+
+/// What can be appended to a journal.
+pub trait Encode {
+    /// Appends its bytes to `out`.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+impl<T: AsRef<[u8]>> Encode for T {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.as_ref());
+    }
+}
 
 /// The file of the newest generation.
 #[derive(Debug)]
@@ -47,9 +59,10 @@ pub(super) struct Writer {
     whole: u64,
     /// Whether something else may follow them, which must be cut off before anything is written.
     has_rest: bool,
+    /// Records that go with the next write.
     buffer: Vec<u8>,
     durability: Durability,
-    /// Everything in the journals that were read and written so far.
+    /// Everything in the journals that were read, written and deferred so far.
     pub(super) total: Backlog,
     /// The part of it that is in the snapshot by now.
     pub(super) covered: Backlog,
@@ -97,42 +110,67 @@ impl Writer {
     /// Turns to a file of the next generation. If that fails, the present one stays in use.
     pub(super) fn turn(&mut self, files: &Files) -> Result<(), StateError> {
         // A file that is followed by another one must end with a whole record.
+        self.flush()?;
         self.cut_rest()?;
         let next = Self::begin(files, self.generation + 1, self.whole, self.durability)?;
         *self = Self { total: self.total, covered: self.covered, ..next };
         Ok(())
     }
 
-    /// Appends `records`, all or none of them.
-    pub(super) fn append(&mut self, records: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), StateError> {
-        let total = self.frame(records)?;
+    /// Appends `records`, all or none of them, behind those that were deferred.
+    pub(super) fn append(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
+        self.take_in(records, Self::flush)
+    }
+
+    /// Appends `records` with the next write. Enough of them together are written at once.
+    pub(super) fn defer(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
+        self.take_in(records, |writer| if writer.buffer.len() < KEPT_BUFFER { Ok(()) } else { writer.flush() })
+    }
+
+    /// Puts `records` behind what is to be written. If `then` fails, they never came.
+    fn take_in(
+        &mut self,
+        records: impl IntoIterator<Item: Encode>,
+        then: impl FnOnce(&mut Self) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let (deferred, total) = (self.buffer.len(), self.total);
+        let taken = self.frame(records).and_then(|()| then(self));
+        if taken.is_err() {
+            self.buffer.truncate(deferred);
+            self.total = total;
+        }
+        taken
+    }
+
+    /// Writes what was deferred. What cannot be written is tried again with the next write.
+    pub(super) fn flush(&mut self) -> Result<(), StateError> {
         if self.buffer.is_empty() {
             return Ok(());
         }
         self.cut_rest()?;
         self.has_rest = true;
         if let Err(error) = self.write() {
-            // If this fails as well, the next append tries again before it writes.
+            // If this fails as well, the next write tries again before it begins.
             let _cut_later = self.cut_rest();
             return Err(error);
         }
         self.has_rest = false;
         self.whole += self.buffer.len() as u64;
-        self.total = total;
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER);
         Ok(())
     }
 
-    /// Puts `records` into the buffer as they will stand in the file. The total with them.
-    fn frame(&mut self, records: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Backlog, StateError> {
-        self.buffer.clear();
-        self.buffer.shrink_to(KEPT_BUFFER);
-        let mut total = self.total;
+    /// Puts `records` into the buffer as they will stand in the file, and counts them.
+    fn frame(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
         for record in records {
-            let record = record.as_ref();
-            format::put(&mut self.buffer, self.generation, record).ok_or(StateError::TooLong(record.len()))?;
-            total.count(record);
+            let start = self.buffer.len();
+            let framed = format::put_with(&mut self.buffer, self.generation, |out| record.encode(out));
+            framed.map_err(StateError::TooLong)?;
+            self.total.records += 1;
+            self.total.bytes += (self.buffer.len() - start) as u64;
         }
-        Ok(total)
+        Ok(())
     }
 
     /// One write(2), unless the disk takes only a part.

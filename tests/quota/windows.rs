@@ -120,6 +120,35 @@ fn a_million_histories_of_a_sliding_window() {
     }
 }
 
+/// Very many charges are joined: a window that counts them for a millisecond longer, never shorter, in bounded memory.
+#[test]
+fn a_crowded_sliding_window_is_exact_to_a_millisecond() {
+    const CROWD: u64 = 300_000;
+    let span = Duration::from_secs(60);
+    let (mut window, mut chance) = (Sliding::new(span), Chance::new(7));
+    let (mut now, mut charges) = (1_000_000_000, Vec::new());
+    for step in 0..CROWD {
+        now += chance.below(600);
+        let amount = 1 + chance.below(9);
+        window.charge(Now::both(Moment(now)), amount, u64::MAX);
+        charges.push((now, amount));
+        if step % 4999 == 0 {
+            let used = |now: u64| sum(charges.iter().filter(|(at, _)| at + 60_000_000 > now));
+            let counted = window.peek(Now::both(Moment(now)), u64::MAX);
+            assert!((used(now)..=used(now - 1000)).contains(&counted), "{counted} at step {step}");
+            // Given back to the charge that it was taken from, and not beyond it.
+            let (at, amount) = &mut charges[(step - chance.below(1 + step.min(1000))) as usize];
+            window.refund(Now::both(Moment(*at)), Now::both(Moment(now)), *amount, u64::MAX);
+            *amount = 0;
+        }
+    }
+    assert!(window.charges().count() < 61_000 + 10_000, "{}", window.charges().count());
+}
+
+fn sum<'a>(charges: impl Iterator<Item = &'a (u64, u64)>) -> u64 {
+    charges.map(|(_, amount)| amount).sum()
+}
+
 #[test]
 fn a_million_histories_of_a_fixed_window() {
     let period = Period { length: SPAN, offset: Duration::ZERO, margin: Duration::ZERO };

@@ -174,7 +174,7 @@ impl Estimator {
 const EAGER: u64 = 200;
 const RARELY: u64 = 64;
 /// Answers for which a guess of a length may be told again (ours), and how many guesses are kept for that.
-const FRESH: u64 = 8;
+const FRESH: u64 = 32;
 const MOST_GUESSES: usize = 64;
 
 /// The shape of what is exported. A change of [`super::Feature`] changes what weights mean: count this up with it.

@@ -102,8 +102,13 @@ impl Lane {
     ///
     /// # Errors
     /// [`Refused`] when it would have to wait longer than `patience`, or for ever.
-    pub(super) async fn enter(self: &Arc<Self>, ask: &Ask, flow: &Flow, patience: Duration) -> Result<Grant, Refused> {
-        let now = self.hub.now();
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        now: Now,
+        ask: &Ask,
+        flow: &Flow,
+        patience: Duration,
+    ) -> Result<Grant, Refused> {
         let (place, receiver) = match self.try_enter(now, ask, flow, patience)? {
             Entered::Now(grant) => return Ok(grant),
             Entered::InLine(place, receiver) => (place, receiver),
@@ -138,8 +143,7 @@ impl Lane {
     }
 
     /// The end of a request that was let in, to be written down.
-    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent) -> Event {
-        let now = self.hub.now();
+    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent, now: Now) -> Event {
         let learned = self.with(|state| {
             let learned = state.end(grant, spent, now);
             self.serve_line(state, now);
