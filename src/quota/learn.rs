@@ -45,9 +45,6 @@ pub struct Lesson {
     bad: Option<u64>,
     /// When it was last refused.
     refused_at: Moment,
-    /// Whether it is more than was ever let through, and only being tried.
-    #[serde(default)]
-    is_trial: bool,
 }
 
 /// What happens to one metric at present.
@@ -114,10 +111,11 @@ impl Beliefs {
     /// would have come on top of it. Until the moment returned, nothing more should be sent.
     pub fn refused(&mut self, metric: Metric, used: u64, asked: u64, sent: Moment, now: Now) -> Moment {
         let is_news = self.is_news(metric, sent);
+        let peak = self.trials[metric.index()].peak;
         let until = self.rest(metric, sent, now);
         self.refusals[metric.index()] += 1;
         if is_news {
-            self.lower(metric, used, asked, now);
+            self.lower(metric, used, asked, peak, now);
         }
         until
     }
@@ -129,8 +127,8 @@ impl Beliefs {
             // Refused, and nothing has gone through since.
             return Some(0);
         }
-        let lesson = self.lessons[metric.index()].filter(|lesson| lesson.is_trial)?;
-        Some(lesson.good.max(trial.peak))
+        let lesson = self.lessons[metric.index()]?;
+        Some(lesson.good.max(trial.peak)).filter(|good| !is_close(*good, lesson.value))
     }
 
     /// Whether it was sent after the last refusal was known. Others of the same moment say nothing new.
@@ -157,22 +155,26 @@ impl Beliefs {
         }
     }
 
-    fn lower(&mut self, metric: Metric, used: u64, asked: u64, now: Now) {
+    /// `used` was too much, and `peak` was let through since the last change.
+    fn lower(&mut self, metric: Metric, used: u64, asked: u64, peak: u64, now: Now) {
         let believed = self.limits().get(metric).map(|limit| limit.value);
         let least = self.base.get(metric).map_or(1, |limit| (limit.value as f64 * LEAST).ceil() as u64).max(1);
         if used < least && believed.is_some() {
             return;
         }
+        let old = self.lessons[metric.index()];
+        let good = old.map_or(0, |lesson| lesson.good).max(peak);
         // Tokens that are charged in the end go over the limit before the first is refused for it.
-        let fits = if metric.unit() == Unit::Tokens && asked == 0 { (used as f64 / CLOSE) as u64 } else { used };
+        let is_over = metric.unit() == Unit::Tokens && asked == 0;
+        let fits = if is_over { below(good, used) } else { used };
         // Nothing was counted of what was not limited: count from now on.
         let value = believed.map_or(UNKNOWN, |believed| fits.max(believed / MOST_LOWER).min(believed).max(1));
-        let old = self.lessons[metric.index()];
-        let good = old.map_or(0, |lesson| lesson.good).min(value * 9 / 10);
+        // What was let through once and is too much by now shows nothing.
+        let good = if good <= used { good.min(value) } else { value * 9 / 10 };
         // Where much less counts than is believed, our count is wrong too, and only the belief is refuted.
         let is_counted = used >= value;
         let bad = believed.map(|believed| if is_counted { used.saturating_add(asked).min(believed) } else { believed });
-        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at: now.at, is_trial: false });
+        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at: now.at });
     }
 
     /// A request that was sent at `sent` was let through: `used` was not too much.
@@ -215,6 +217,9 @@ impl Beliefs {
             return false;
         }
         self.trials[metric.index()] = Trial { since: now.at, peak: 0, is_pressed: false, ..trial };
+        if let Some(lesson) = &mut self.lessons[metric.index()] {
+            lesson.good = lesson.good.max(trial.peak.min(lesson.value));
+        }
         // After a refusal something has to go through first.
         trial.is_pressed && trial.in_a_row == 0 && self.raise(metric, trial.peak, now)
     }
@@ -229,7 +234,7 @@ impl Beliefs {
         let higher = higher(base, value, good, bad).filter(|higher| *higher > value);
         let Some(value) = higher else { return false };
         let refused_at = old.map(|lesson| lesson.refused_at).unwrap_or_default();
-        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at, is_trial: true });
+        self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at });
         if value == base.value && bad.is_none() {
             self.lessons[metric.index()] = None;
         }
@@ -237,11 +242,22 @@ impl Beliefs {
     }
 }
 
+/// Whether `value` is hardly more than `good`.
+fn is_close(good: u64, value: u64) -> bool {
+    value as f64 <= good as f64 * CLOSE
+}
+
+/// What to believe when `used` was too much and `good` was not.
+fn below(good: u64, used: u64) -> u64 {
+    let nearly = (used as f64 / CLOSE) as u64;
+    if good == 0 || good > used { nearly } else { ((good as f64 * used as f64).sqrt() as u64).min(nearly) }
+}
+
 /// What to believe next, if it is worth trying.
 fn higher(base: Limit, value: u64, good: u64, bad: Option<u64>) -> Option<u64> {
     let step = (value as f64 * STEP).ceil() as u64;
     match bad {
-        Some(bad) if bad as f64 <= good.max(value) as f64 * CLOSE => None,
+        Some(bad) if is_close(good.max(value), bad) => None,
         Some(bad) => Some(((good.max(value) as f64 * bad as f64).sqrt() as u64).min(step)),
         // Numbers that somebody stands for are not passed; the others are only starting points.
         None if matches!(base.source, Source::Configured | Source::Documented) => Some(step.min(base.value)),
