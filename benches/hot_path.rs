@@ -9,7 +9,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use flowgate::api::head::RequestHead;
 use flowgate::api::rewrite::Rewrite;
 use flowgate::api::route::Route;
-use flowgate::catalog::ResolvedModel;
+use flowgate::catalog::alias::Aliases;
+use flowgate::catalog::policy::{KeyPolicy, Policy, Rules, SpillRules, Wish};
+use flowgate::catalog::{Catalogue, ResolvedModel};
 use flowgate::relay::chat_stream::ChatStream;
 use flowgate::relay::usage_tap::UsageTap;
 
@@ -59,6 +61,24 @@ fn splice(criterion: &mut Criterion) {
     });
 }
 
+/// Who is called for a name: the bar is a microsecond.
+fn plan(criterion: &mut Criterion) {
+    let (aliases, _) = Aliases::new([("gpt-4o*", "deepseek-ai/DeepSeek-V3.2"), ("small", "Qwen/Qwen2.5-7B-Instruct")]);
+    let catalogue = Catalogue::builtin();
+    let mut group = criterion.benchmark_group("plan");
+    for (name, policy) in [("exact", Policy::Exact), ("prefer-free", Policy::PreferFree)] {
+        let spill = SpillRules { is_allowed: true, ..SpillRules::default() };
+        let rules = Rules { policy, spill, ..Rules::default() };
+        for model in ["Qwen/Qwen2.5-7B-Instruct", "small", "gpt-4o-mini", "Qwen/Qwen2.5-7B-Instruct:pro"] {
+            group.bench_function(format!("{name}, {model}"), |bencher| {
+                let wish = Wish { name: black_box(model), policy: None, key: KeyPolicy::default(), may_use: &|_| true };
+                bencher.iter(|| rules.plan(&wish, &aliases, catalogue));
+            });
+        }
+    }
+    group.finish();
+}
+
 fn tap(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tap, 32 events");
     for (name, has_usage) in [("plain", false), ("usage in each", true)] {
@@ -71,5 +91,5 @@ fn tap(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, head, splice, tap);
+criterion_group!(benches, head, splice, plan, tap);
 criterion_main!(benches);

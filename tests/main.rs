@@ -6,6 +6,7 @@ mod binary;
 mod data_path;
 mod house;
 mod mock;
+mod policy;
 mod quota;
 mod state;
 mod tokenizers;

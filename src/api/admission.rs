@@ -13,9 +13,11 @@ use super::exchange::Exchange;
 use super::ratelimit;
 use super::route::Route;
 use crate::quota::ask::{Ask, Spent};
+use crate::quota::budget::Budgets;
 use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
 use crate::quota::metric::Amounts;
+use crate::quota::sticky::Sticky;
 use crate::quota::view::Left;
 use crate::quota::{AccountQuota, AdmitError, Quota, Refused, Request, Reservation};
 use crate::relay::settle::Book;
@@ -41,6 +43,10 @@ pub struct QuotaAccess {
     pub book: Arc<dyn Book>,
     /// What is learned about sizes.
     pub estimator: Arc<Estimator>,
+    /// What may be spent by going from free models to paid ones.
+    pub budgets: Arc<Budgets>,
+    /// Where conversations were served last.
+    pub sticky: Arc<Sticky>,
 }
 
 impl fmt::Debug for QuotaAccess {
@@ -75,6 +81,7 @@ impl Exchange {
         ask: Option<&Ask>,
     ) -> Result<Reserved, GatewayError> {
         let Some(ask) = ask else {
+            self.sent();
             let answer = self.send(method, path, body, None, None).await?;
             return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO });
         };
@@ -92,6 +99,7 @@ impl Exchange {
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
             reservation.sent();
+            self.sent();
             let answer = match self.send(method.clone(), path, body, Some(lease), Some(&reservation)).await {
                 Ok(answer) => answer,
                 Err(error) => return Err(unanswered(reservation, error)),
@@ -101,6 +109,7 @@ impl Exchange {
             }
             let refusal = answers::refusal(self, answer).await;
             refusals += 1;
+            self.settlement.paid.iter().for_each(|paid| paid.hold.refused());
             self.learn(reservation, &refusal, is_governed);
             body = match spare {
                 Some(spare) if is_governed && refusals < MOST_REFUSALS => spare,
@@ -114,8 +123,34 @@ impl Exchange {
     async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation, bool), GatewayError> {
         let (model, now) = (&self.settlement.model, Instant::now());
         let (lease, account) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
-        let reservation = self.enter(account, model, ask, deadline.saturating_duration_since(now)).await?;
+        let entering = self.enter(account, model, ask, deadline.saturating_duration_since(now));
+        let reservation = match self.weigh_at {
+            None => entering.await?,
+            Some(weigh_at) => {
+                // Giving up a place by dropping it leaves no promise behind: another model may be called by then.
+                let entered = Box::pin(tokio::time::timeout_at(weigh_at, entering)).await;
+                entered.unwrap_or_else(|_| Err(self.too_long(&account.0, ask)))?
+            }
+        };
         Ok((lease, reservation, account.0.is_governed))
+    }
+
+    /// It has stood in line for as long as nothing else was weighed.
+    fn too_long(&self, account: &AccountQuota, ask: &Ask) -> GatewayError {
+        let model = &self.settlement.model;
+        let wait = self.snapshot.quota.quota.starts_in(account, model, ask);
+        let refused = Refused::Later { metric: None, wait };
+        GatewayError::Quota(AdmitError { refused, is_own: false }, model.clone())
+    }
+
+    /// Whether the limits of an account are kept.
+    pub(super) fn is_governed(&self) -> bool {
+        self.snapshot.quota.accounts.iter().any(|(account, _)| account.is_governed)
+    }
+
+    /// From now on the upstream may have seen the request, so that its money may be spent.
+    fn sent(&self) {
+        self.settlement.paid.iter().for_each(|paid| paid.hold.sent());
     }
 
     /// Stands in line for `model` at an account.
@@ -138,21 +173,27 @@ impl Exchange {
         admitted.map_err(|error| GatewayError::Quota(error, model.to_owned()))
     }
 
+    /// The accounts whose key does not rest, with their quota.
+    pub(super) fn accounts(&self, now: Instant) -> impl Iterator<Item = (KeyLease, &(AccountQuota, LimitsOf))> {
+        let leases = self.snapshot.upstream.leases(now);
+        leases.filter_map(|lease| self.snapshot.quota.account(lease.account().name()).map(|quota| (lease, quota)))
+    }
+
+    /// The one whose turn comes first; of a request that holds money, the one whose money it is.
     fn soonest(&self, ask: &Ask, now: Instant) -> Option<(KeyLease, &(AccountQuota, LimitsOf))> {
         let access = &self.snapshot.quota;
-        let leases = self.snapshot.upstream.leases(now);
-        let mut accounts =
-            leases.filter_map(|lease| access.account(lease.account().name()).map(|quota| (lease, quota)));
+        let mut accounts = self.accounts(now);
         if access.accounts.len() == 1 {
             return accounts.next();
         }
-        accounts.min_by_key(|(_, (account, _))| access.quota.starts_in(account, &self.settlement.model, ask))
+        let payer = self.settlement.paid.as_ref().map(|paid| paid.hold.account());
+        let paying = accounts.filter(|(_, (account, _))| payer.is_none_or(|payer| *payer == account.name));
+        paying.min_by_key(|(_, (account, _))| access.quota.starts_in(account, &self.settlement.model, ask))
     }
 
     /// Whether a request of this key can be limited at all.
     pub(super) fn is_limited(&self) -> bool {
-        let accounts = &self.snapshot.quota.accounts;
-        self.tenant.quota.is_limited() || accounts.iter().any(|(account, _)| account.is_governed)
+        self.tenant.quota.is_limited() || self.is_governed()
     }
 
     /// What is left for this model and key, for the headers of a refusal.

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::error::{self, GatewayError};
+use super::cost;
+use super::error::{self, GatewayError, Withdrawn};
 use super::exchange::Exchange;
 use super::headers;
 use super::ratelimit;
@@ -22,7 +23,7 @@ use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
-use crate::upstream::refusal::Refusal;
+use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{Answer, KeyLease};
 use crate::wire::json::Object;
 
@@ -196,6 +197,21 @@ impl Answered {
     }
 }
 
+/// Names what to use in place of a model that was withdrawn, where that is known.
+pub(super) fn with_substitute(exchange: &Exchange, error: GatewayError) -> GatewayError {
+    match error {
+        GatewayError::Refused(refusal, model)
+            if matches!(refusal.cause, Cause::ModelUnknown | Cause::ModelDisabled) =>
+        {
+            match exchange.snapshot.catalogue.substitute(&model).map(str::to_owned) {
+                Some(substitute) => GatewayError::Withdrawn(Box::new(Withdrawn { refusal, model, substitute })),
+                None => GatewayError::Refused(refusal, model),
+            }
+        }
+        error => error,
+    }
+}
+
 /// A stream that broke before anything of it was passed on.
 fn broken(exchange: &Exchange, lease: &KeyLease, error: RelayError) -> GatewayError {
     match error {
@@ -250,6 +266,10 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
     }
     let body = match answered.content {
         Content::Whole(bytes, usage) => {
+            let cost = cost::exactly(exchange.price.as_ref(), &usage);
+            if let Some(cost) = cost.and_then(headers::cost) {
+                headers.insert(headers::COST, cost);
+            }
             settlement.usage = usage;
             if bytes.is_empty() {
                 settlement.outcome = Outcome::Complete;
@@ -268,7 +288,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
     response
 }
 
-fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {
+pub(super) fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {
     if !model.is_empty()
         && let Ok(value) = HeaderValue::from_str(model)
     {

@@ -59,6 +59,11 @@ impl Batch {
         (inputs > MAX_EMBEDDING_BATCH).then_some(Self { inputs })
     }
 
+    /// In how many calls it goes.
+    pub(super) fn parts(&self) -> usize {
+        self.inputs.div_ceil(MAX_EMBEDDING_BATCH)
+    }
+
     /// Runs the parts of `body` (already rewritten) and joins their answers.
     pub(super) async fn run(
         self,
@@ -120,7 +125,8 @@ fn parts(body: &Bytes) -> Option<Vec<Bytes>> {
 async fn part(exchange: &Exchange, number: usize, body: Bytes) -> Result<Part, GatewayError> {
     let first = number * MAX_EMBEDDING_BATCH;
     let suspect = RequestHead::parse(&body).ok().and_then(|head| suspect(Route::Embeddings, &head));
-    let ask = RequestHead::parse(&body).ok().and_then(|head| estimate::size(exchange, &head)).map(|size| size.ask);
+    let size = |head: RequestHead<'_>| estimate::size(exchange, &exchange.settlement.model, &head);
+    let ask = RequestHead::parse(&body).ok().and_then(size).map(|size| size.ask);
     let called =
         exchange.call_reserved(Method::POST, &exchange.target.path, RequestBody::Full(body), ask.as_ref()).await?;
     let part = read_part(exchange, called.answer, first).await;

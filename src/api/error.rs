@@ -19,6 +19,7 @@ use message::{quota_message, refusal_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{Retry, View};
 
+use crate::catalog::policy::Denied;
 use crate::quota::AdmitError;
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
@@ -44,8 +45,27 @@ pub enum GatewayError {
     #[error(transparent)]
     Head(#[from] HeadError),
     /// A model that this key may not use, or that is not in the list.
-    #[error("The model `{0}` does not exist or you do not have access to it.")]
+    #[error(
+        "The model `{0}` does not exist or you do not have access to it. `GET /v1/models` lists those that you may use."
+    )]
     Model(String),
+    /// It costs money, and only free ones are wanted.
+    #[error("{0}")]
+    Paid(Denied),
+    /// A model of another kind than the endpoint is for: the model, its kind, its endpoint, this one.
+    #[error("The model `{0}` is of the kind `{1}`: it is called at `POST /v1{2}`, not at `/v1{3}`.")]
+    Kind(String, &'static str, &'static str, &'static str),
+    /// A thinking switch that the model does not have, which the operator wants to be refused: the member, the model.
+    #[error("The model `{1}` has no such switch: leave `{0}` out.")]
+    Thinking(&'static str, String),
+    /// A header that names no policy.
+    #[error("`x-flowgate-policy` must be `exact`, `free-only`, `prefer-free` or `prefer-pro`.")]
+    Policy,
+    /// Only free models are allowed, at an endpoint where any model can run.
+    #[error(
+        "Only free models are allowed (policy free-only), so `{0}` cannot be used, where the model cannot be seen. Ask the operator."
+    )]
+    FreeOnlyEndpoint(&'static str),
     /// A key that is limited to some models, at an endpoint where any model can run.
     #[error(
         "This key is limited to certain models, so it cannot use `{0}`, where the model cannot be checked. Ask the operator for another key."
@@ -60,6 +80,9 @@ pub enum GatewayError {
     /// The upstream said no: what it meant, and the model asked for.
     #[error("{}", refusal_message(.0, .1))]
     Refused(Refusal, String),
+    /// The same of a model that was withdrawn: with what to use in its place.
+    #[error("{} Use `{}` in its place.", refusal_message(&.0.refusal, &.0.model), .0.substitute)]
+    Withdrawn(Box<Withdrawn>),
     /// A limit that the gateway keeps: why, and the model called.
     #[error("{}", quota_message(.0, .1))]
     Quota(AdmitError, String),
@@ -93,6 +116,17 @@ pub enum GatewayError {
     Panic,
 }
 
+/// What the upstream said of a model that it no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Its words.
+    pub refusal: Refusal,
+    /// The model.
+    pub model: String,
+    /// What to use in its place.
+    pub substitute: String,
+}
+
 /// A request refused before anything of it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DoorError {
@@ -115,7 +149,7 @@ impl GatewayError {
     pub fn is_upstreams(&self) -> bool {
         match self {
             Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) => false,
-            Self::Upstream(_) | Self::Refused(..) | Self::Answer(_) | Self::Relay(_) => true,
+            Self::Upstream(_) | Self::Refused(..) | Self::Withdrawn(..) | Self::Answer(_) | Self::Relay(_) => true,
             Self::Redirect(_) | Self::ThrottledTranscript => true,
             _ => false,
         }
@@ -125,6 +159,7 @@ impl GatewayError {
     pub fn trace_id(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal, _) => refusal.trace_id.as_deref(),
+            Self::Withdrawn(withdrawn) => withdrawn.refusal.trace_id.as_deref(),
             _ => None,
         }
     }
@@ -223,5 +258,16 @@ mod tests {
                 assert!(UPSTREAM_CAUSES.contains(&error.view().label), "{status} {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_withdrawn_model_is_told_with_its_substitute() {
+        let body = br#"{"code":20012,"message":"Model does not exist. Please check it carefully.","data":null}"#;
+        let refusal = Refusal::read(400, body);
+        let (model, substitute) = ("Old/Model".to_owned(), "New/Model".to_owned());
+        let plain = GatewayError::Refused(refusal.clone(), model.clone());
+        let told = GatewayError::Withdrawn(Box::new(Withdrawn { refusal, model, substitute }));
+        assert_eq!((told.view(), told.is_upstreams()), (plain.view(), true));
+        assert_eq!(told.to_string(), format!("{plain} Use `New/Model` in its place."));
     }
 }

@@ -20,18 +20,19 @@ pub(super) struct Size {
     pub(super) estimated: Option<Estimated>,
 }
 
-/// What the request of `head` may need; `None` for one that nothing limits.
-pub(super) fn size(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Size> {
-    let model = &exchange.settlement.model;
-    if model.is_empty() || !exchange.is_limited() {
-        return None;
-    }
+/// What the request of `head` may need of `model`, once it is called; `None` for one that nothing limits.
+pub(super) fn size(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Option<Size> {
+    if model.is_empty() || !exchange.is_limited() { None } else { Some(of(exchange, model, head)) }
+}
+
+/// The same, whether anything limits it or not.
+pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Size {
     let route = exchange.target.route;
     let ask = Ask { images: images(route, head), ..Ask::default() };
-    let Some(features) = features(route, head) else { return Some(Size { ask, estimated: None }) };
+    let Some(features) = features(route, head) else { return Size { ask, estimated: None } };
     let estimator = &exchange.snapshot.quota.estimator;
     let (asked, is_thinking) = (most_output(head), thinking(head));
-    let answers = matches!(route, Route::Chat | Route::Completions | Route::Messages);
+    let answers = route.answers_tokens();
     let expected = match answers {
         true => estimator.expect(model, &exchange.tenant.name, &features, asked, is_thinking),
         false => Expected::prompt_alone(estimator.prompt(model, &features)),
@@ -40,10 +41,10 @@ pub(super) fn size(exchange: &Exchange, head: &RequestHead<'_>) -> Option<Size> 
     let max_output = if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 };
     let ask = Ask { prompt, output, max_output, duration, ..ask };
     let estimator = estimator.clone();
-    Some(Size {
+    Size {
         ask,
         estimated: Some(Estimated { estimator, features, asked, is_thinking, answers, prompt, output, next: 0 }),
-    })
+    }
 }
 
 /// What the prompt is made of.
@@ -67,7 +68,8 @@ fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {
     head.object.get(key)?.value.parse().ok()
 }
 
-fn most_output(head: &RequestHead<'_>) -> Option<u64> {
+/// Most tokens of the answer, as the request says.
+pub(super) fn most_output(head: &RequestHead<'_>) -> Option<u64> {
     number(head, "max_tokens").or_else(|| number(head, "max_completion_tokens"))
 }
 

@@ -1,22 +1,27 @@
 //! One request on its way: what is known of it, and how it calls the upstream.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
 use super::admission::Reserved;
 use super::answers::{self, Answered, Expected};
 use super::body::BodyLimits;
+use super::choice;
 use super::error::GatewayError;
 use super::headers;
 use super::patience::KeepAlive;
 use super::route::{Route, Target};
 use super::serve::Snapshot;
-use super::turn::{Turn, turn};
+use super::turn::{Gate, Turn, turn};
 use super::upload::{FormModel, Upload};
+use crate::catalog::plan::{Candidate, Right};
+use crate::catalog::policy::Policy;
+use crate::catalog::price::Price;
 use crate::catalog::{ResolvedModel, quirks};
 use crate::quota::Reservation;
 use crate::quota::ask::Ask;
@@ -39,10 +44,18 @@ pub(super) struct Exchange {
     pub(super) patience: Duration,
     /// Its wish for signs of life until then.
     pub(super) keep_alive: Option<KeepAlive>,
+    /// The policy that the caller wants.
+    pub(super) policy: Option<Policy>,
+    /// Until when it stands in line; then other models are weighed once more.
+    pub(super) weigh_at: Option<Instant>,
+    /// By which right its model is called.
+    pub(super) right: Right,
+    /// What its model costs.
+    pub(super) price: Option<Price>,
 }
 
 impl Exchange {
-    /// Step 4: which model this is, if the key may use it.
+    /// Which model a name stands for, if the key may use it.
     pub(super) fn resolve(&self, asked: &str) -> Result<ResolvedModel, GatewayError> {
         let model = self.snapshot.aliases.resolve(asked);
         if !asked.is_empty() && !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
@@ -67,6 +80,9 @@ impl Exchange {
 
     /// Keeps what the settlement needs of a call.
     fn take(&mut self, reserved: Reserved) -> Answer {
+        if !self.settlement.model.is_empty() {
+            self.settlement.chosen(self.right.label());
+        }
         self.settlement.reservation = reserved.reservation;
         self.settlement.book = Some((self.snapshot.quota.book.clone(), reserved.answer.lease.account().name().clone()));
         self.settlement.waited += reserved.waited;
@@ -122,10 +138,33 @@ impl Exchange {
             return answers::read(self, answer, Expected::default()).await;
         };
         let (gate, turn) = turn();
-        let (tenant, aliases) = (self.tenant.clone(), self.snapshot.aliases.clone());
-        let form = FormModel { tenant, aliases, seen: seen.clone(), gate };
+        let refusal = Arc::new(Mutex::new(None));
+        let form = self.form_model(seen.clone(), refusal.clone(), gate);
         let body = Upload::body(body, Some((FormTap::new(boundary, "model"), form)), limits);
-        self.form(body, turn, &seen).await
+        let answered = self.form(body, turn, &seen).await;
+        // What stopped the form says more than that it stopped.
+        answered.map_err(|error| refusal.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error))
+    }
+
+    /// What decides about the model in a form, as it passes.
+    fn form_model(
+        &self,
+        seen: Arc<OnceLock<Candidate>>,
+        refusal: Arc<Mutex<Option<GatewayError>>>,
+        gate: Gate,
+    ) -> FormModel {
+        let (snapshot, tenant) = (self.snapshot.clone(), self.tenant.clone());
+        let (policy, route) = (self.policy, self.target.route);
+        let operators = tenant.policy.policy.unwrap_or(snapshot.policy.policy);
+        let has_policy = operators != Policy::Exact || policy.is_some();
+        FormModel {
+            is_guarded: tenant.models.is_some() || snapshot.policy.forbids_paid(tenant.policy),
+            may_rename: has_policy || !snapshot.aliases.is_empty(),
+            choose: Box::new(move |asked| choice::of_form(&snapshot, &tenant, policy, route, asked)),
+            seen,
+            refusal,
+            gate,
+        }
     }
 
     /// A form, whose model is known when its turn comes.
@@ -133,13 +172,14 @@ impl Exchange {
         &mut self,
         body: RequestBody,
         turn: Turn,
-        seen: &OnceLock<ResolvedModel>,
+        seen: &OnceLock<Candidate>,
     ) -> Result<Answered, GatewayError> {
         let called = self.call_at_turn(body, turn, seen).await;
         let mut expected = Expected::default();
-        if let Some(model) = seen.get() {
+        if let Some(Candidate { model, right, facts, .. }) = seen.get() {
             self.settlement.model.clone_from(&model.id);
             expected.edits.extend(model.is_renamed.then_some("model"));
+            (self.right, self.price) = (*right, facts.price);
         }
         let answer = self.take(called?);
         answers::read(self, answer, expected).await

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::error::GatewayError;
+use crate::catalog::policy::Policy;
+use crate::quota::money::Money;
+
 /// Request headers that go upstream. `x-trace-id` and `traceparent` are documented there
 /// (siliconflow-api.md, section 1); it tells agents apart by their user agent.
 const REQUEST: &[&str] = &[
@@ -50,6 +54,28 @@ const MAX_WAIT: &str = "x-flowgate-max-wait";
 pub(super) const KEEP_ALIVE: HeaderName = HeaderName::from_static("x-flowgate-keep-alive");
 /// How long it did (milliseconds).
 pub(super) const WAITED: HeaderName = HeaderName::from_static("x-flowgate-wait-ms");
+
+/// Which of two twins the caller wants.
+const POLICY: &str = "x-flowgate-policy";
+/// What the answer cost (CNY, exact), where that is known when its head goes out.
+pub(super) const COST: HeaderName = HeaderName::from_static("x-flowgate-cost-cny");
+
+/// The caller's policy, if it says one.
+///
+/// # Errors
+/// [`GatewayError::Policy`] when it is none.
+pub(super) fn policy(headers: &HeaderMap) -> Result<Option<Policy>, GatewayError> {
+    let Some(value) = headers.get(POLICY) else { return Ok(None) };
+    text(value).and_then(|word| Policy::parse(word.trim())).map(Some).ok_or(GatewayError::Policy)
+}
+
+/// An amount as the value of [`COST`]. Most answers cost nothing.
+pub(super) fn cost(amount: Money) -> Option<HeaderValue> {
+    match amount {
+        Money::ZERO => Some(HeaderValue::from_static("0.00")),
+        amount => HeaderValue::try_from(amount.to_string()).ok(),
+    }
+}
 
 /// How long a request may wait: at most `most`, less if its header says so. `None` when that cannot be read.
 pub(super) fn patience(headers: &HeaderMap, most: Duration) -> Option<Duration> {

@@ -7,12 +7,16 @@
 mod admission;
 pub mod answers;
 pub mod body;
+mod choice;
+mod conversation;
+mod cost;
 mod embeddings;
 pub mod error;
 mod estimate;
 mod exchange;
 pub mod head;
 mod headers;
+mod kinds;
 mod limits;
 mod models;
 mod patience;
@@ -23,6 +27,8 @@ pub mod route;
 mod serve;
 mod turn;
 mod upload;
+mod walk;
+mod weigh;
 
 pub use admission::{LimitsOf, QuotaAccess};
 pub use limits::json as limits_json;

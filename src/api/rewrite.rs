@@ -5,6 +5,8 @@ use bytes::Bytes;
 
 use super::head::RequestHead;
 use super::route::Route;
+use crate::catalog::plan::Switch;
+use crate::catalog::policy::ThinkingRule;
 use crate::catalog::{ResolvedModel, quirks};
 use crate::wire::json::{self, Object};
 use crate::wire::splice::{self, Edit};
@@ -13,6 +15,8 @@ use crate::wire::splice::{self, Edit};
 #[derive(Debug, Default)]
 pub struct Rewrite {
     edits: Vec<Edit>,
+    /// Members that are left out, by their indices in order: cut together, so that the commas fit.
+    left_out: Vec<usize>,
     /// Names of the edits, for the caller.
     pub names: Vec<&'static str>,
 }
@@ -34,6 +38,29 @@ impl Rewrite {
     /// The body with the edits made; the same bytes when there are none.
     pub fn apply(&mut self, body: &Bytes) -> Bytes {
         splice::apply(body, &mut self.edits)
+    }
+
+    /// Leaves out what would switch the thinking of a model that has no such switch.
+    ///
+    /// # Errors
+    /// The name of the first such member, where `rule` says that it is refused.
+    pub fn thinking(&mut self, head: &RequestHead<'_>, switch: Switch, rule: ThinkingRule) -> Result<(), &'static str> {
+        const FIELDS: [&str; 3] = ["enable_thinking", "thinking", "thinking_budget"];
+        let fields = match switch {
+            Switch::Takes => return Ok(()),
+            // The budget is for every model that thinks (siliconflow-api.md, section 2).
+            Switch::Always => &FIELDS[..2],
+            Switch::Without => &FIELDS[..],
+        };
+        let mut found = fields.iter().filter(|field| head.object.get(field).is_some()).copied().peekable();
+        match (rule, found.peek()) {
+            (_, None) | (ThinkingRule::Pass, _) => Ok(()),
+            (ThinkingRule::Refuse, Some(field)) => Err(*field),
+            (ThinkingRule::Drop, Some(_)) => {
+                self.leave_out("thinking", head, found);
+                Ok(())
+            }
+        }
     }
 
     fn chat(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
@@ -100,18 +127,29 @@ impl Rewrite {
     fn stream_off(&mut self, head: &RequestHead<'_>) {
         let Some(stream) = head.object.get("stream") else { return };
         self.add("restreamed-tools", [Edit::replace(stream.span.clone(), "false")]);
-        let options = head.object.position("stream_options");
-        self.edits.extend(head.object.removals(options.as_slice()).into_iter().map(Edit::cut));
+        if head.object.get("stream_options").is_some() {
+            self.leave_out("restreamed-tools", head, ["stream_options"]);
+        }
     }
 
     /// A null or empty `encoding_format` is refused upstream (siliconflow-api.md, section 7).
     fn drop_blank_encoding(&mut self, head: &RequestHead<'_>) {
-        let blank = head
-            .object
-            .position("encoding_format")
-            .filter(|&index| matches!(head.object.members()[index].value, "null" | "\"\""));
-        let cuts: Vec<_> = head.object.removals(blank.as_slice()).into_iter().map(Edit::cut).collect();
-        self.add("encoding-format", cuts);
+        let is_blank = |value: &str| matches!(value, "null" | "\"\"");
+        if head.object.get("encoding_format").is_some_and(|member| is_blank(member.value)) {
+            self.leave_out("encoding-format", head, ["encoding_format"]);
+        }
+    }
+
+    /// Cuts members out, all those of this request together: two cuts made apart could take the same comma.
+    fn leave_out(&mut self, name: &'static str, head: &RequestHead<'_>, keys: impl IntoIterator<Item = &'static str>) {
+        let earlier: Vec<_> = head.object.removals(&self.left_out);
+        self.edits.retain(|edit| !(edit.with.is_empty() && earlier.contains(&edit.range)));
+        self.left_out.extend(keys.into_iter().filter_map(|key| head.object.position(key)));
+        self.left_out.sort_unstable();
+        self.edits.extend(head.object.removals(&self.left_out).into_iter().map(Edit::cut));
+        if !self.names.contains(&name) {
+            self.names.push(name);
+        }
     }
 
     fn add(&mut self, name: &'static str, edits: impl IntoIterator<Item = Edit>) {
@@ -172,5 +210,51 @@ mod tests {
     fn blank_encodings_are_left_out() {
         let (body, names) = rewrite(Route::Embeddings, r#"{"model":"m","encoding_format":null,"input":"x"}"#, None);
         assert_eq!((body.as_str(), names), (r#"{"model":"m","input":"x"}"#, vec!["encoding-format"]));
+    }
+
+    fn without_thinking(
+        body: &str,
+        switch: Switch,
+        rule: ThinkingRule,
+    ) -> Result<(String, Vec<&'static str>), &'static str> {
+        let bytes = Bytes::from(body.to_owned());
+        let head = RequestHead::parse(&bytes).unwrap();
+        let model = ResolvedModel { id: head.model.to_string(), is_renamed: false };
+        let mut rewrite = Rewrite::plan(Route::Chat, &head, &model);
+        rewrite.thinking(&head, switch, rule)?;
+        let out = rewrite.apply(&bytes);
+        Ok((String::from_utf8(out.to_vec()).unwrap(), rewrite.names))
+    }
+
+    #[test]
+    fn a_switch_that_the_model_does_not_have_is_left_out() {
+        use Switch::{Always, Takes, Without};
+        use ThinkingRule::{Drop, Pass, Refuse};
+        let body = r#"{"enable_thinking":true, "model":"m" ,"thinking_budget":128,"thinking":{"type":"disabled"}}"#;
+        let run = |switch, rule| without_thinking(body, switch, rule);
+        assert_eq!(run(Without, Drop), Ok((r#"{"model":"m"}"#.to_owned(), vec!["thinking"])));
+        assert_eq!(run(Always, Drop), Ok((r#"{"model":"m" ,"thinking_budget":128}"#.to_owned(), vec!["thinking"])));
+        for (switch, rule) in [(Takes, Drop), (Takes, Refuse), (Without, Pass)] {
+            assert_eq!(run(switch, rule), Ok((body.to_owned(), vec![])));
+        }
+        assert_eq!(run(Without, Refuse), Err("enable_thinking"));
+        assert_eq!(without_thinking(r#"{"model":"m"}"#, Without, Refuse), Ok((r#"{"model":"m"}"#.to_owned(), vec![])));
+    }
+
+    /// In whatever order they stand beside what else is left out.
+    #[test]
+    fn what_is_left_out_takes_no_comma_too_many() {
+        let members = [r#""stream":true"#, r#""stream_options":{}"#, r#""enable_thinking":false"#, r#""tools":[{}]"#];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 1, 3, 0], [1, 2, 0, 3], [1, 3, 2, 0]] {
+            for place in 0..=4 {
+                let mut all: Vec<&str> = order.iter().map(|index| members[*index]).collect();
+                all.insert(place, r#""model":"THUDM/GLM-4-9B-0414""#);
+                let body = format!("{{{}}}", all.join(","));
+                let (out, _) = without_thinking(&body, Switch::Without, ThinkingRule::Drop).unwrap();
+                let value: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{body} -> {out}"));
+                let keys: Vec<&String> = value.as_object().unwrap().keys().collect();
+                assert_eq!(keys, ["model", "stream", "tools"], "{body} -> {out}");
+            }
+        }
     }
 }

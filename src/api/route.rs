@@ -141,6 +141,11 @@ impl Route {
         matches!(self, Self::Chat | Self::Completions)
     }
 
+    /// Whether its answers are made of tokens.
+    pub fn answers_tokens(self) -> bool {
+        matches!(self, Self::Chat | Self::Completions | Self::Messages)
+    }
+
     /// Whether a good answer is always JSON with something in it.
     pub fn answers_json(self) -> bool {
         matches!(

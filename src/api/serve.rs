@@ -19,11 +19,12 @@ use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
-use super::rewrite::Rewrite;
 use super::route::{self, BodyKind, Route, Target};
-use super::{embeddings, estimate, limits, models, ratelimit, request_id};
+use super::{choice, limits, models, ratelimit, request_id};
 use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
+use crate::catalog::plan::Right;
+use crate::catalog::policy::Rules;
 use crate::relay::body::RelayBody;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
@@ -62,6 +63,8 @@ pub struct Snapshot {
     pub catalogue: Arc<Catalogue>,
     /// Our names for models.
     pub aliases: Arc<Aliases>,
+    /// Who is called for a name.
+    pub policy: Arc<Rules>,
     /// SiliconFlow.
     pub upstream: Arc<Upstream>,
     /// What may be asked of it.
@@ -163,11 +166,14 @@ impl Gateway {
         match self.run(&mut exchange, &parts, &mut body).await {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
+                let error = answers::with_substitute(&exchange, error);
+                let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { String::new() };
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
                 let mut limits = HeaderMap::new();
                 ratelimit::write(&mut limits, exchange.left());
                 let mut response = self.end_refused(exchange.settlement, &error, is_anthropic);
                 response.headers_mut().extend(limits);
+                answers::own_headers(response.headers_mut(), &called, &[]);
                 with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
             }
         }
@@ -197,6 +203,13 @@ impl Gateway {
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));
         };
+        let policy = match headers::policy(&parts.headers) {
+            Ok(policy) => policy,
+            Err(error) => return Err((settlement, error)),
+        };
+        if snapshot.policy.forbids_paid(tenant.policy) && choice::may_run_unseen(target.route, &parts.method) {
+            return Err((settlement, GatewayError::FreeOnlyEndpoint(target.route.label())));
+        }
         if tenant.models.is_some() && !target.route.shows_its_model() {
             return Err((settlement, GatewayError::Endpoint(target.route.label())));
         }
@@ -209,6 +222,10 @@ impl Gateway {
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             patience,
             keep_alive: None,
+            policy,
+            weigh_at: None,
+            right: Right::Name,
+            price: None,
             snapshot,
             target,
             tenant,
@@ -253,28 +270,11 @@ impl Gateway {
         if exchange.target.route.needs_model() {
             head.require_model()?;
         }
-        let model = exchange.resolve(&head.model)?;
+        let plan = exchange.plan(&head.model)?;
         if head.is_streaming && exchange.target.route == Route::Chat {
             exchange.begin_keep_alive()?;
         }
-        let mut rewrite = Rewrite::plan(exchange.target.route, &head, &model);
-        exchange.settlement.model = model.id;
-        let size = estimate::size(exchange, &head);
-        let ask = size.as_ref().map(|size| size.ask);
-        exchange.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
-        if let Some(batch) = embeddings::Batch::of(exchange.target.route, &head) {
-            let rewritten = rewrite.apply(&held.bytes);
-            return batch.run(exchange, rewritten, rewrite.names).await;
-        }
-        let expected = Expected {
-            is_streaming: head.is_streaming,
-            is_usage_asked: head.is_usage_asked(),
-            edits: std::mem::take(&mut rewrite.names),
-        };
-        let suspect = embeddings::suspect(exchange.target.route, &head);
-        let answer = exchange.call(RequestBody::Full(rewrite.apply(&held.bytes)), ask.as_ref()).await?;
-        let answered = answers::read(exchange, answer, expected).await;
-        answered.map_err(|error| embeddings::name_suspect(error, suspect))
+        exchange.along(plan, &head, &held.bytes).await
     }
 
     fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, is_anthropic: bool) -> Response<RelayBody> {

@@ -14,7 +14,7 @@ use super::admission::{LimitsOf, Reserved};
 use super::answers;
 use super::error::GatewayError;
 use super::exchange::Exchange;
-use crate::catalog::ResolvedModel;
+use crate::catalog::plan::Candidate;
 use crate::quota::ask::Ask;
 use crate::quota::{AccountQuota, Reservation};
 use crate::upstream::RequestBody;
@@ -64,7 +64,7 @@ impl Exchange {
         &self,
         body: RequestBody,
         turn: Turn,
-        seen: &OnceLock<ResolvedModel>,
+        seen: &OnceLock<Candidate>,
     ) -> Result<Reserved, GatewayError> {
         let lease = self.snapshot.upstream.leases(Instant::now()).next();
         let account = lease.as_ref().and_then(|lease| self.snapshot.quota.account(lease.account().name()));
@@ -93,7 +93,7 @@ impl Exchange {
         &self,
         turn: Turn,
         account: Option<&(AccountQuota, LimitsOf)>,
-        seen: &OnceLock<ResolvedModel>,
+        seen: &OnceLock<Candidate>,
     ) -> Result<Option<Reservation>, GatewayError> {
         if turn.known.await.is_err() {
             // It broke off before that, which the call will tell.
@@ -114,6 +114,6 @@ impl Exchange {
 }
 
 /// The model in the form; empty when it names none.
-fn name(seen: &OnceLock<ResolvedModel>) -> &str {
-    seen.get().map_or("", |model| &model.id)
+fn name(seen: &OnceLock<Candidate>) -> &str {
+    seen.get().map_or("", |candidate| &candidate.model.id)
 }

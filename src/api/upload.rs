@@ -2,7 +2,7 @@
 //! However large the file, a few KiB of it are held.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,35 +13,52 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::BodyLimits;
+use super::error::GatewayError;
 use super::turn::Gate;
 use crate::catalog::ResolvedModel;
-use crate::catalog::alias::Aliases;
-use crate::tenant::Tenant;
+use crate::catalog::plan::Candidate;
 use crate::upstream::{BodyFailure, RequestBody};
 use crate::wire::multipart::FormTap;
 
+/// Which model is called for the one named in a form.
+type Choose = Box<dyn Fn(&str) -> Result<Candidate, GatewayError> + Send + Sync>;
+
 /// What decides about the model named in a form, and where it is noted.
 pub(super) struct FormModel {
-    pub(super) tenant: Arc<Tenant>,
-    pub(super) aliases: Arc<Aliases>,
+    pub(super) choose: Choose,
+    /// Whether a form in which no model was seen is stopped.
+    pub(super) is_guarded: bool,
+    /// Whether the name may become another one on the way.
+    pub(super) may_rename: bool,
     /// The model that goes upstream, once it has been seen.
-    pub(super) seen: Arc<OnceLock<ResolvedModel>>,
+    pub(super) seen: Arc<OnceLock<Candidate>>,
+    /// Why the form was stopped.
+    pub(super) refusal: Arc<Mutex<Option<GatewayError>>>,
     /// Where the form waits for its turn.
     pub(super) gate: Gate,
 }
 
 impl FormModel {
     fn decide(&mut self, asked: &str) -> Result<Option<String>, BodyFailure> {
-        let model = self.aliases.resolve(asked);
-        if !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
+        let candidate = match (self.choose)(asked) {
+            Ok(candidate) => candidate,
+            Err(error) => {
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                return Err(BodyFailure::Model(asked.to_owned()));
+            }
+        };
+        // The length that was told upstream would no longer be true: then the name goes as it stands.
+        let is_renamed = candidate.model.is_renamed && self.may_rename;
+        if candidate.model.is_renamed && !is_renamed && self.is_guarded {
             return Err(BodyFailure::Model(asked.to_owned()));
         }
-        let replacement = model.is_renamed.then(|| model.id.clone());
-        if self.seen.get_or_init(|| model.clone()).id != model.id {
+        let id = if is_renamed { candidate.model.id.clone() } else { asked.to_owned() };
+        let model = ResolvedModel { id: id.clone(), is_renamed };
+        if self.seen.get_or_init(|| Candidate { model, ..candidate }).model.id != id {
             return Err(BodyFailure::TwoModels);
         }
         self.gate.close();
-        Ok(replacement)
+        Ok(is_renamed.then_some(id))
     }
 }
 
@@ -138,7 +155,7 @@ impl Upload {
     fn received_all(&mut self) -> Result<(), BodyFailure> {
         self.is_received = true;
         let Some((_, model)) = &mut self.form else { return Ok(()) };
-        if model.tenant.models.is_some() && model.seen.get().is_none() {
+        if model.is_guarded && model.seen.get().is_none() {
             return Err(BodyFailure::Model(String::new()));
         }
         model.gate.close();
@@ -195,7 +212,7 @@ impl Body for Upload {
     /// The caller's own length, unless a replaced model name may change it.
     fn size_hint(&self) -> SizeHint {
         match &self.form {
-            Some((_, model)) if !model.aliases.is_empty() => SizeHint::default(),
+            Some((_, model)) if model.may_rename => SizeHint::default(),
             _ => self.incoming.size_hint(),
         }
     }

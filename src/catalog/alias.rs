@@ -61,6 +61,11 @@ impl Aliases {
         self.exact.is_empty() && self.prefixes.is_empty()
     }
 
+    /// Whether `name` is an alias as it stands, without a pattern.
+    pub fn is_exact(&self, name: &str) -> bool {
+        self.exact.contains_key(name)
+    }
+
     /// The model that `name` stands for; `name` itself when it is no alias.
     pub fn resolve(&self, name: &str) -> ResolvedModel {
         let target = self.target(name);

@@ -1,14 +1,17 @@
-//! What is known of models before a request is sent: which there are, their limits and prices, aliases, and the quirks
-//! the gateway repairs.
+//! What is known of models before a request is sent: which there are, their limits and prices, aliases, the quirks the
+//! gateway repairs, and who is called for a name.
 //!
 //! Pure data and look-ups: no HTTP, no clock, no files. Numbers and names carry their source. Start at
-//! [`catalogue::Catalogue`].
+//! [`catalogue::Catalogue`]; who is called is decided in [`policy`].
 
 pub mod alias;
 pub mod catalogue;
 mod class;
 mod file;
+pub mod ladder;
 pub mod model;
+pub mod plan;
+pub mod policy;
 pub mod price;
 pub mod quirks;
 mod twins;

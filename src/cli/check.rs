@@ -55,6 +55,7 @@ fn summary(settings: &Settings) -> Value {
         "accounts": settings.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
         "keys": settings.keys.iter().map(|(_, tenant)| tenant.name.as_ref()).collect::<Vec<_>>(),
         "aliases": settings.aliases.exact().count(),
+        "policy": settings.policy.policy.label(),
     })
 }
 

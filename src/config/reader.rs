@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::environment::Environment;
 use super::fault::Faults;
 use super::{secret, units};
+use crate::quota::money::Money;
 
 /// One table being read.
 pub(super) struct Section<'a> {
@@ -220,24 +221,33 @@ impl<'a> Section<'a> {
         self.read(key, |value| secret::read(value, self.context.environment, self.context.base))
     }
 
-    /// All pairs of a table of strings, each with its place in the file.
-    pub(super) fn pairs(&self, key: &'static str) -> Vec<(String, String, usize)> {
+    /// Every entry of the table `key` that `read` understands, with its name and its place in the file, in their order.
+    pub(super) fn entries<T>(
+        &self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'a>) -> Result<T, String>,
+    ) -> Vec<(String, T, usize)> {
+        let table = self.value(key).and_then(|value| self.expect(key, value, "a table", value.get_ref().as_table()));
+        let mut entries = Vec::new();
+        for (name, value) in table.into_iter().flatten() {
+            match read(value.get_ref()) {
+                Ok(entry) => entries.push((name.get_ref().to_string(), entry, name.span().start)),
+                Err(message) => {
+                    let message = format_args!("{}.\"{}\": {message}", self.path(key), name.get_ref());
+                    self.context.faults.at(name.span().start, message);
+                }
+            }
+        }
+        entries.sort_by_key(|(.., place)| *place);
+        entries
+    }
+
+    /// An amount of money, exactly.
+    pub(super) fn money(&self, key: &'static str, default: Money) -> Money {
         let read = self.read(key, |value| {
-            let table = value.as_table().ok_or_else(|| wrong("a table", value))?;
-            table
-                .iter()
-                .map(|(name, target)| {
-                    let target = target
-                        .get_ref()
-                        .as_str()
-                        .ok_or_else(|| format!("`{}` must be a string in quotes", name.get_ref()))?;
-                    Ok((name.get_ref().to_string(), target.to_owned(), name.span().start))
-                })
-                .collect()
+            units::money(value.as_str().ok_or_else(|| wrong("an amount such as \"5 CNY\"", value))?)
         });
-        let mut pairs: Vec<_> = read.unwrap_or_default();
-        pairs.sort_by_key(|(.., place)| *place);
-        pairs
+        read.unwrap_or(default)
     }
 
     /// A fault about `key`, or about the section when it is not there.
@@ -280,7 +290,7 @@ impl<'a> Section<'a> {
     }
 }
 
-fn wrong(what: &str, value: &DeValue<'_>) -> String {
+pub(super) fn wrong(what: &str, value: &DeValue<'_>) -> String {
     format!("must be {what}, not {} {}", article(value.type_str()), value.type_str())
 }
 

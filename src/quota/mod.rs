@@ -4,6 +4,7 @@
 //! [`Quota::admit`]; what counts is in [`meter`], who is next in [`fair`], what refusals teach in [`learn`].
 
 pub mod ask;
+pub mod budget;
 pub mod calendar;
 pub mod estimate;
 pub mod fair;
@@ -29,6 +30,7 @@ mod reservation;
 pub mod risk;
 pub mod rule;
 pub mod spend;
+pub mod sticky;
 pub mod tier;
 pub mod view;
 pub mod window;

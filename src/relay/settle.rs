@@ -16,7 +16,9 @@ use super::estimated::Estimated;
 use super::usage::{Certainty, Usage};
 use crate::quota::Reservation;
 use crate::quota::ask::Spent;
+use crate::quota::budget::Hold;
 use crate::quota::metric::{Amounts, Metric};
+use crate::quota::money::Money;
 use crate::telemetry::metrics::{Metrics, Observation};
 
 /// How a request ended.
@@ -49,6 +51,39 @@ pub trait Book: Send + Sync {
     fn note(&self, account: &str, model: &str, usage: &Usage);
 }
 
+/// What an answer cost, as far as its usage tells.
+pub type CostOf = Box<dyn Fn(&Usage) -> Option<Money> + Send + Sync>;
+
+/// What a request holds of a budget, and how that is put right.
+pub struct Paid {
+    /// The money, at its upper side.
+    pub hold: Hold,
+    /// What the answer cost.
+    pub cost: CostOf,
+}
+
+impl fmt::Debug for Paid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Paid").field("hold", &self.hold).finish_non_exhaustive()
+    }
+}
+
+impl Paid {
+    /// A lower bound gives nothing back. Where nothing is known, what was held counts if the request was sent.
+    fn settle(self, usage: &Usage) {
+        let cost = match usage.certainty {
+            Certainty::Nothing => Some(Money::ZERO),
+            Certainty::Exact => (self.cost)(usage),
+            Certainty::AtLeast => (self.cost)(usage).map(|cost| cost.max(self.hold.amount())),
+            Certainty::Estimated | Certainty::Unknown => None,
+        };
+        match cost {
+            Some(cost) => self.hold.settle(cost),
+            None => drop(self.hold),
+        }
+    }
+}
+
 /// Status of a request whose caller left before it had an answer (nginx's number for it).
 const CALLER_GONE: u16 = 499;
 
@@ -78,6 +113,8 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What it holds of the quota, given up when this is dropped.
     pub reservation: Option<Reservation>,
+    /// What it holds of a budget, settled when this is dropped.
+    pub paid: Option<Box<Paid>>,
     /// How long it stood in line.
     pub waited: Duration,
     /// What was thought of its size.
@@ -115,6 +152,7 @@ impl Settlement {
             usage: Usage::default(),
             outcome: Outcome::CallerGone,
             reservation: None,
+            paid: None,
             waited: Duration::ZERO,
             estimated: None,
             book: None,
@@ -150,6 +188,25 @@ impl Settlement {
     /// The upstream failed; `cause` as in `telemetry::metrics::UPSTREAM_CAUSES`.
     pub fn upstream_error(&self, cause: &'static str) {
         self.metrics.upstream_error(cause);
+    }
+
+    /// An answer came from a model that was called by this right, one of `telemetry::metrics::policy::CHOICES`.
+    pub fn chosen(&self, choice: &'static str) {
+        self.metrics.policy.chosen(choice);
+    }
+
+    /// The model failed for `cause`, one of `telemetry::metrics::policy::FALLBACK_CAUSES`, and has cost nothing but the
+    /// request: what it holds is given up, and another one is called.
+    pub fn fall_back(&mut self, cause: &'static str) {
+        self.metrics.policy.fell_back(cause);
+        if let Some(reservation) = self.reservation.take() {
+            reservation.settle(Spent::Exactly(Amounts::default()));
+        }
+        if let Some(paid) = self.paid.take() {
+            paid.hold.settle(Money::ZERO);
+        }
+        self.estimated = None;
+        self.book = None;
     }
 
     /// So many tokens of a streamed answer have come: what is held of the quota for the rest is thought about again.
@@ -250,6 +307,9 @@ impl Drop for Settlement {
         self.learn();
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(self.spent());
+        }
+        if let Some(paid) = self.paid.take() {
+            paid.settle(&self.usage);
         }
         if let Some((book, account)) = self.book.take() {
             book.note(&account, &self.model, &self.usage);

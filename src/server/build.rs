@@ -53,6 +53,7 @@ impl Built {
             tenants: Tenants::new(settings.keys.iter().cloned()),
             catalogue: Arc::new(Catalogue::builtin().clone()),
             aliases: Arc::new(settings.aliases.clone()),
+            policy: Arc::new(settings.policy.clone()),
             upstream: self.upstream.clone(),
             settings: settings.api.clone(),
         }

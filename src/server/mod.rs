@@ -13,6 +13,7 @@ mod quota;
 mod reload;
 mod run;
 mod service;
+mod spill;
 mod state;
 mod tls;
 

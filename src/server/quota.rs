@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use tracing::info;
 
+use super::spill::Spill;
 use crate::api::{LimitsOf, QuotaAccess, Route};
 use crate::catalog::Catalogue;
 use crate::catalog::model::Kind;
@@ -38,14 +39,20 @@ struct Account {
 pub(super) struct Accounts {
     quota: Arc<Quota>,
     known: Mutex<BTreeMap<String, Account>>,
+    spill: Spill,
     /// What is learned about sizes.
     pub(super) estimator: Arc<Estimator>,
 }
 
 impl Accounts {
     /// The accounts of `settings`; `spent` is what an earlier life knew.
-    pub(super) fn new(quota: Arc<Quota>, settings: &Settings, spent: &BTreeMap<String, MonthSpend>) -> Arc<Self> {
-        let accounts = Arc::new(Self { quota, known: Mutex::default(), estimator: Arc::default() });
+    pub(super) fn new(
+        quota: Arc<Quota>,
+        settings: &Settings,
+        spent: &BTreeMap<String, MonthSpend>,
+        spill: Spill,
+    ) -> Arc<Self> {
+        let accounts = Arc::new(Self { quota, known: Mutex::default(), spill, estimator: Arc::default() });
         for (name, spend) in spent {
             for settings in settings.accounts.iter().filter(|settings| settings.name == *name) {
                 accounts.known().insert(name.clone(), account(settings.clone(), *spend));
@@ -87,6 +94,8 @@ impl Accounts {
             max_wait: settings.queue.max_wait,
             book: self.clone(),
             estimator: self.estimator.clone(),
+            budgets: self.spill.budgets.clone(),
+            sticky: self.spill.sticky.clone(),
         }
     }
 
@@ -134,6 +143,9 @@ impl Accounts {
         metrics.quota.begin();
         for (name, account) in self.known().iter() {
             metrics.quota.tier(name, account.standing.tier.index());
+        }
+        for budget in self.spill.budgets.view() {
+            metrics.policy.spill(&budget.account, budget.held.micros_cny(), budget.spent.micros_cny());
         }
         for view in self.quota.view() {
             let (Some(account), Some(model)) = (&view.account, &view.model) else { continue };
@@ -207,8 +219,9 @@ fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
 /// The limits of every model of the catalogue and of the configuration, without what is used of them, as JSON in the form
 /// of the admin plane's `/limits`.
 pub fn limits_of(settings: &Settings) -> serde_json::Value {
-    let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(|_| {}));
-    let accounts = Accounts::new(quota, settings, &BTreeMap::new());
+    let clock = Clock::system();
+    let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
+    let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spill::forgetful(clock));
     let mut data = Vec::new();
     for account in &settings.accounts {
         let listed = Catalogue::builtin().models().iter().filter(|model| model.status.is_served());

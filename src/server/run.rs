@@ -22,6 +22,7 @@ use super::guarded_io::IoLimits;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
 use super::service::{AdminPlane, DataPlane};
+use super::spill::Purse;
 use super::state::{self, Keeper, Loaded};
 use super::tls::TlsSource;
 use crate::admin::{self, AdminState};
@@ -85,9 +86,12 @@ impl Server {
         let journal = loaded.as_ref().map(|loaded| loaded.journal.clone());
         let written = Arc::new(Notify::new());
         let recorder = state::recorder(journal.clone(), written.clone(), metrics.clone());
-        let quota = Quota::new(Clock::system(), settings.queue.bounds, Box::new(recorder));
+        let clock = Clock::system();
+        let quota = Quota::new(clock, settings.queue.bounds, Box::new(recorder));
         let spent = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.snapshot.spent)).unwrap_or_default();
-        let accounts = Accounts::new(quota.clone(), &settings, &spent);
+        let folder = loaded.as_ref().map(|loaded| &loaded.folder);
+        let purse = Purse::open(folder, settings.state.durability, clock, metrics.clone())?;
+        let accounts = Accounts::new(quota.clone(), &settings, &spent, purse.spill.clone());
         if let Some(loaded) = &loaded {
             accounts.estimator.import(&loaded.snapshot.estimates);
         }
@@ -97,6 +101,7 @@ impl Server {
             written,
             quota: quota.clone(),
             accounts: accounts.clone(),
+            purse,
             metrics: metrics.clone(),
             longest: settings.api.total_timeout + settings.queue.max_wait + KEEPER_MARGIN,
         };

@@ -13,6 +13,7 @@ use tracing::{error, warn};
 
 use super::quota::Accounts;
 use super::run::StartError;
+use super::spill::Purse;
 use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
@@ -42,6 +43,7 @@ pub(super) struct Snapshot {
 
 /// The open journal, and what was in it.
 pub(super) struct Loaded {
+    pub(super) folder: Folder,
     pub(super) journal: Arc<Journal>,
     pub(super) snapshot: Snapshot,
 }
@@ -60,7 +62,7 @@ impl Loaded {
         }
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
         snapshot.records.extend(replay.records.iter().filter_map(|record| event(record)));
-        Ok(Self { journal: Arc::new(journal), snapshot })
+        Ok(Self { folder, journal: Arc::new(journal), snapshot })
     }
 
     /// The events, to be lived through again.
@@ -151,6 +153,7 @@ pub(super) struct Keeper {
     pub(super) written: Arc<Notify>,
     pub(super) quota: Arc<Quota>,
     pub(super) accounts: Arc<Accounts>,
+    pub(super) purse: Purse,
     pub(super) metrics: Arc<Metrics>,
     /// No request lives longer.
     pub(super) longest: Duration,
@@ -187,6 +190,7 @@ impl Keeper {
 
     /// Makes a snapshot, if anything happened since the last one. Blocks for milliseconds.
     pub(super) fn save(&self) {
+        self.purse.save();
         let Some(journal) = &self.journal else { return };
         if journal.backlog().records == 0 {
             return;

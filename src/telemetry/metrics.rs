@@ -9,8 +9,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{
-    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 /// How many models get series of their own (ours; SiliconFlow listed 87 on 2026-07-21).
@@ -26,8 +26,10 @@ const FIRST_TOKEN_BUCKETS: &[f64] =
 /// OpenTelemetry GenAI, `gen_ai.server.time_per_output_token` (clients.md B2).
 const PER_TOKEN_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 
+pub mod policy;
 pub mod quota;
 
+use policy::PolicyMetrics;
 use quota::QuotaMetrics;
 
 /// The metrics of one gateway.
@@ -59,6 +61,8 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// The quota's.
     pub quota: QuotaMetrics,
+    /// Those of who was called.
+    pub policy: PolicyMetrics,
 }
 
 /// What is known of one request when it is over; see [`Metrics::observe`].
@@ -168,6 +172,7 @@ impl Metrics {
             )?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
             quota: QuotaMetrics::new(&new)?,
+            policy: PolicyMetrics::new(&new)?,
         })
     }
 
@@ -184,6 +189,7 @@ impl Metrics {
     /// Known series start at 0, so that `rate()` sees the first event.
     fn initialise(&self) {
         self.quota.initialise();
+        self.policy.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }
@@ -367,6 +373,12 @@ impl Families<'_> {
         let gauge = Gauge::new(name, help)?;
         self.registry.register(Box::new(gauge.clone()))?;
         Ok(gauge)
+    }
+
+    fn float_gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        let family = GaugeVec::new(Opts::new(name, help), labels)?;
+        self.registry.register(Box::new(family.clone()))?;
+        Ok(family)
     }
 
     fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> prometheus::Result<HistogramVec> {

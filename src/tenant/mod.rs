@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
+use crate::catalog::policy::KeyPolicy;
 use crate::quota::CallerQuota;
 
 /// SHA-256 of a virtual key.
@@ -25,13 +26,21 @@ pub struct Tenant {
     pub expires: Option<SystemTime>,
     /// Its limits, and its place in queues.
     pub quota: CallerQuota,
+    /// Whether it may be served by free or by paid models.
+    pub policy: KeyPolicy,
 }
 
 impl Tenant {
     /// The caller of a gateway without keys.
     pub fn open() -> Self {
         let name: Arc<str> = "open".into();
-        Self { name: name.clone(), models: None, expires: None, quota: CallerQuota::open(name) }
+        Self {
+            name: name.clone(),
+            models: None,
+            expires: None,
+            quota: CallerQuota::open(name),
+            policy: KeyPolicy::default(),
+        }
     }
 
     /// Whether this key may use `model` (the id or the alias the caller wrote).

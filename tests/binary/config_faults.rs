@@ -145,6 +145,61 @@ async fn every_alias_that_cannot_be_has_a_line() {
     refused(text, &[(3, "a*b"), (4, ""), (5, "empty"), (6, "circle")]).await;
 }
 
+#[tokio::test]
+async fn every_policy_that_cannot_be_has_a_line() {
+    let text = r#"[models]
+policy = "free"
+thinking = "maybe"
+[models.spill]
+allowed = "yes"
+after = "soon"
+budget_per_day = 5
+sticky = "0s"
+[models.alias]
+"number" = 5
+"none" = { policy = "exact" }
+"both" = { model = "a", models = ["b"] }
+"odd" = { model = "a", modle = "b" }
+"empty" = { models = [] }
+"ladder" = { model = "a", policy = "ladder" }
+"good" = { models = ["a", "b"], policy = "ladder" }
+"twice" = { models = ["a", "b", "a"] }
+"nested" = { models = ["c", "good"] }
+[models.fallback]
+"a" = ["b", "a"]
+"b" = "a"
+"c" = ["d", "d"]
+"e" = ["f", "a"]
+"f" = ["e"]
+[[key]]
+name = "ann"
+hash = "sha256:36c76b48bb2ee1d9d37140550e9d7ed7d395cf56f41050dc2a72e5291c0011f0"
+policy = "ladder"
+spill = 1
+"#;
+    let faults = [
+        (2, "\"prefer-free\""),
+        (3, "\"refuse\""),
+        (5, "true or false"),
+        (6, "`soon` is not a duration"),
+        (7, "an amount such as \"5 CNY\""),
+        (10, "the id of a model in quotes"),
+        (11, "either `model` or `models`"),
+        (12, "either `model` or `models`"),
+        (13, "`modle` is not known here"),
+        (14, "a list of ids"),
+        (15, "where there are `models`"),
+        (17, "`twice`: a stands there twice"),
+        (18, "`nested`: good has a list of its own"),
+        (20, "a stands there twice, or leads back"),
+        (21, "a list of ids"),
+        (22, "d stands there twice"),
+        (28, "\"prefer-pro\""),
+        (29, "true or false"),
+    ];
+    refused(text, &faults).await;
+}
+
 /// A word that is no level would be taken for the name of a module and silence everything else.
 #[tokio::test]
 async fn a_level_that_is_none_is_refused() {

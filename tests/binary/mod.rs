@@ -19,6 +19,7 @@ mod reload;
 mod reload_files;
 mod repository_config;
 mod search_path;
+mod spill;
 mod state_settings;
 mod tls;
 mod tls_client;

@@ -91,10 +91,15 @@ fn stage(runtime: &tokio::runtime::Runtime) -> (Script, Rig) {
 #[test]
 fn a_request_without_edits_arrives_to_the_byte() {
     let mut stages = None;
-    let paths =
-        prop::sample::select(vec!["/v1/chat/completions", "/v1/embeddings", "/v1/rerank", "/v1/some/new/endpoint"]);
-    let model = prop::sample::select(vec![r#""Qwen/Qwen3-8B""#, r#""Qwen\/Qwen3-8B""#, r#""nobody-knows-it""#]);
-    check((paths, model, members(), gap(), value()), |runtime, (path, model, others, around, input)| {
+    let paths = prop::sample::select(vec![
+        ("/v1/chat/completions", "Qwen/Qwen3-8B"),
+        ("/v1/embeddings", "BAAI/bge-m3"),
+        ("/v1/rerank", "BAAI/bge-reranker-v2-m3"),
+        ("/v1/some/new/endpoint", "Qwen/Qwen3-8B"),
+    ]);
+    let spelling = prop::sample::select(vec!["/", "\\/", ""]);
+    check((paths, spelling, members(), gap(), value()), |runtime, ((path, model), slash, others, around, input)| {
+        let model = format!("\"{}\"", model.replace('/', slash));
         let (script, rig) = stages.get_or_insert_with(|| stage(runtime));
         let body = format!(
             "{around}{}{around}",
@@ -140,6 +145,73 @@ fn an_edited_request_differs_in_the_edits_alone() {
             assert_eq!(got.header("x-flowgate-edits").unwrap_or_default(), named.join(", "));
         },
     );
+}
+
+/// Names with the models that are called for them, by an alias or by what the end of the name says.
+const NAMES: [(&str, &str); 5] = [
+    ("mine", "Qwen/Qwen3-8B"),
+    ("mine:free", "Qwen/Qwen3-8B"),
+    ("Pro/Qwen/Qwen2.5-7B-Instruct:free", "Qwen/Qwen2.5-7B-Instruct"),
+    ("Qwen/Qwen2.5-7B-Instruct:pro", "Pro/Qwen/Qwen2.5-7B-Instruct"),
+    ("Qwen\\/Qwen2.5-7B-Instruct:auto", "Qwen/Qwen2.5-7B-Instruct"),
+];
+
+#[test]
+fn whatever_the_name_nothing_but_the_name_is_replaced() {
+    let mut stages = None;
+    let names = prop::sample::select(NAMES.to_vec());
+    check((names, members(), gap(), value()), |runtime, ((name, id), others, around, other)| {
+        let (script, rig) = stages.get_or_insert_with(|| stage(runtime));
+        // A member that looks like it, deeper down, is none.
+        let body = |model: &str| {
+            let own = [
+                format!("\"model\"{around}:\"{model}\""),
+                format!("\"x\":{{\"model\":\"{name}\",\"y\":{other}}}"),
+                format!("\"messages\":[{{\"role\":\"user\",\"content\":\"\\\"model\\\":\\\"{name}\\\"\"}}]"),
+            ];
+            format!("{around}{}{around}", object(&own, &others))
+        };
+        let got = runtime.block_on(Got::of(rig.post("/v1/chat/completions", body(name))));
+        assert_eq!((got.status, got.header("x-flowgate-edits")), (200, Some("model")), "{}", got.text());
+        assert_eq!(String::from_utf8(script.seen().pop().unwrap().body).unwrap(), body(id));
+    });
+}
+
+#[test]
+fn in_a_form_nothing_but_the_name_is_replaced() {
+    use super::uploads::{MODEL, field, form, post};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (script, rig) = runtime.block_on(async {
+        let script = Script::always(vec![json_answer(200, r#"{"text":"hi"}"#)]).await;
+        let alias = format!("[models.alias]\n\"whisper-1\" = \"{MODEL}\"\n");
+        let rig = Rig::before(&script.base_url(), &alias).await;
+        (script, rig)
+    });
+    let names =
+        prop::sample::select(vec!["whisper-1".to_owned(), format!("{MODEL}:free"), "whisper-1:auto".to_owned()]);
+    let odd = prop::sample::select(vec!["\r\n--b", "name=\"model\"", "whisper-1", "\r\n\r\n", "-b0--"]);
+    let content = prop::collection::vec(prop_oneof![odd.prop_map(str::to_owned), "\\PC{0,40}"], 0..20);
+    check((names, content, any::<bool>()), |_, (name, content, model_first)| {
+        let content = content.concat();
+        let body = |model: &str| {
+            let whole = form(model, content.as_bytes(), model_first);
+            [field("language", &name).into_bytes(), whole].concat()
+        };
+        let got = runtime.block_on(Got::of(post(&rig, body(&name))));
+        assert_eq!((got.status, got.header("x-flowgate-edits")), (200, Some("model")), "{}", got.text());
+        assert_eq!(script.seen().pop().unwrap().body, body(MODEL));
+    });
+}
+
+/// What stands in the path is looked up, and never goes upstream.
+#[tokio::test]
+async fn the_model_in_a_path_changes_nothing_upstream() {
+    let rig = Rig::mocked(ALIAS).await;
+    for name in ["mine", "Qwen/Qwen3-8B", "Qwen%2FQwen3-8B"] {
+        let got = Got::of(rig.request(reqwest::Method::GET, &format!("/v1/models/{name}"))).await;
+        assert_eq!((got.status, got.json()["id"].as_str()), (200, Some(name.replace("%2F", "/").as_str())));
+    }
+    assert!(rig.mock().control().requests().iter().all(|seen| seen.path == "/v1/models"));
 }
 
 #[test]

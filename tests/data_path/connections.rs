@@ -5,7 +5,7 @@ use std::time::Duration;
 use flowgate::config::Overrides;
 use tokio::net::TcpListener;
 
-use super::support::{Got, MODEL, Rig, chat};
+use super::support::{Got, Rig, chat};
 use super::upstreams::{SHORT_CONNECT, check};
 
 #[tokio::test]
@@ -92,6 +92,6 @@ async fn a_wrong_certificate_is_a_502_and_a_named_one_is_right() {
         file.display()
     );
     let rig = Rig::with(&config, Overrides::default()).await;
-    let got = Got::of(rig.post("/v1/rerank", chat(MODEL, "x").to_string())).await;
+    let got = Got::of(rig.post("/v1/rerank", chat("BAAI/bge-reranker-v2-m3", "x").to_string())).await;
     assert_eq!((got.status, got.text().as_str()), (200, "{}"));
 }

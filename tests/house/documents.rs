@@ -42,6 +42,7 @@ fn page() -> String {
     metrics.refused("no_key");
     metrics.client_retry();
     metrics.quota.tier("main", 0);
+    metrics.policy.spill("main", 0, 0);
     metrics.quota.waiting("main", "m", 0);
     let gauges =
         LimitGauges { account: "main", model: "m", metric: "rpm", source: "seen", limit: 1, used: 0, reserved: 0 };
@@ -182,6 +183,8 @@ fn every_edit_is_documented() {
             rows(&documented).into_iter().filter(|row| row.len() == 3).flat_map(|row| quoted(&row[0])).collect();
         for edit in [
             "model",
+            "fallback",
+            "thinking",
             "developer-role",
             "max-completion-tokens",
             "ask-usage",

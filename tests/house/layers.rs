@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("admin", &["telemetry"]),
     ("relay", &["quota", "wire", "telemetry"]),
     ("upstream", &["quota", "wire"]),
-    ("tenant", &["quota"]),
+    ("tenant", &["catalog", "quota"]),
     ("catalog", &["quota"]),
     ("quota", &["wire"]),
     ("state", &[]),

@@ -65,10 +65,18 @@ impl GatewayError {
             Self::Body(error) => body_view(error),
             Self::Head(error) => caller(400, None, "bad_body").about(error.param()),
             Self::Model(_) => caller(404, Some("model_not_found"), "no_model").about(Some("model")),
+            Self::Paid(_) => caller(403, Some("paid_model_not_allowed"), "paid").about(Some("model")).never(),
+            Self::Kind(..) => caller(400, Some("wrong_endpoint"), "wrong_kind").about(Some("model")).never(),
+            Self::Thinking(field, _) => {
+                caller(400, Some("unsupported_parameter"), "thinking").about(Some(field)).never()
+            }
+            Self::Policy => caller(400, None, "malformed").about(Some("x-flowgate-policy")).never(),
+            Self::FreeOnlyEndpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
             Self::Endpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
             Self::UnknownPath(_) => caller(404, Some("unknown_url"), "no_route"),
             Self::Upstream(error) => upstream_view(error),
             Self::Refused(refusal, _) => refusal_view(refusal),
+            Self::Withdrawn(withdrawn) => refusal_view(&withdrawn.refusal),
             Self::MaxWait => caller(400, None, "malformed").about(Some("x-flowgate-max-wait")).never(),
             Self::KeepAlive => caller(400, None, "malformed").about(Some("x-flowgate-keep-alive")).never(),
             Self::Quota(error, _) => quota_view(error),

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use secrecy::ExposeSecret;
 
+use super::policy;
 use crate::config::quota;
 use crate::config::reader::Section;
 use crate::tenant::{self, KeyHash, Tenant};
@@ -43,7 +44,8 @@ fn key(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<(KeyHash, Te
     }
     let name: Arc<str> = name.unwrap_or_default().into();
     let quota = quota::caller(section, &name);
-    let tenant = Tenant { name, models: section.texts("models"), expires: expires(section), quota };
+    let policy = policy::of_key(section);
+    let tenant = Tenant { name, models: section.texts("models"), expires: expires(section), quota, policy };
     Some((hash.or(secret)?, tenant)).filter(|(_, tenant)| !tenant.name.is_empty())
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod keys;
 mod log;
 mod models;
+mod policy;
 mod server;
 mod state;
 mod upstream;
@@ -17,6 +18,7 @@ use super::quota::{self, WaitSettings};
 use super::reader::Section;
 use crate::api::ApiSettings;
 use crate::catalog::alias::Aliases;
+use crate::catalog::policy::Rules;
 use crate::telemetry::log::LogSettings;
 use crate::tenant::{KeyHash, Tenant};
 use crate::upstream::TransportSettings;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub queue: WaitSettings,
     /// `[models.alias]`
     pub aliases: Aliases,
+    /// The rest of `[models]`: who is called for a name.
+    pub policy: Rules,
     /// `[[key]]`
     pub keys: Vec<(KeyHash, Tenant)>,
     /// Files besides the configuration whose change means a reload: secrets and certificates.
@@ -69,6 +73,7 @@ impl Settings {
             let api = ApiSettings { body, most_upload_bytes, passes_unknown_paths, ..upstream::limits(section, body) };
             (transport, api)
         });
+        let (aliases, policy) = root.section("models", models::read);
         let settings = Self {
             server,
             admin_listen,
@@ -78,7 +83,8 @@ impl Settings {
             api,
             accounts: accounts::read(root, overrides, &mut watched),
             queue: root.section("queue", quota::wait),
-            aliases: root.section("models", models::aliases),
+            aliases,
+            policy,
             keys,
             watched,
             file,

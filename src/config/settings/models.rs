@@ -1,14 +1,18 @@
-//! `[models]`: our own names for models.
+//! `[models]`: our own names for models, and who is called for a name.
 
+use super::policy;
 use crate::catalog::alias::Aliases;
+use crate::catalog::policy::Rules;
 use crate::config::reader::Section;
 
-pub(super) fn aliases(section: &Section<'_>) -> Aliases {
-    let pairs = section.pairs("alias");
-    let (aliases, errors) = Aliases::new(pairs.iter().map(|(alias, target, _)| (alias.as_str(), target.as_str())));
+pub(super) fn read(section: &Section<'_>) -> (Aliases, Rules) {
+    let written = policy::aliases(section);
+    let pairs = written.iter().map(|(alias, _)| (alias.alias.as_str(), policy::first(alias)));
+    let (aliases, errors) = Aliases::new(pairs);
     for (alias, error) in errors {
-        let place = pairs.iter().find(|(name, ..)| *name == alias).map_or(0, |(.., place)| *place);
+        let place = written.iter().find(|(written, _)| written.alias == alias).map_or(0, |(_, place)| *place);
         section.faults().at(place, error);
     }
-    aliases
+    let rules = policy::rules(section, &written, &aliases);
+    (aliases, rules)
 }
