@@ -128,7 +128,7 @@ impl Beliefs {
             return Some(0);
         }
         let lesson = self.lessons[metric.index()]?;
-        Some(lesson.good.max(trial.peak)).filter(|good| !is_close(*good, lesson.value))
+        Some(lesson.good.max(trial.peak)).filter(|good| *good < lesson.value)
     }
 
     /// Whether it was sent after the last refusal was known. Others of the same moment say nothing new.
