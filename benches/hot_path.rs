@@ -1,4 +1,4 @@
-//! The pure functions of the hot path: reading a head, splicing a body, tapping a stream.
+//! The pure functions of the hot path: reading a head, resolving a model, splicing a body, tapping a stream.
 //! `cargo bench --bench hot_path`; results with date and machine are kept in docs/bench.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark; criterion's macros make public items")]
 
@@ -52,6 +52,40 @@ fn head(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A thousand aliases, half of them patterns, some of which begin like others.
+fn aliases() -> Vec<(String, &'static str)> {
+    let alias = |n: usize| match n % 4 {
+        0 => format!("team-{n}/model"),
+        1 => format!("team-{}*", n / 8),
+        2 => format!("{}-alias", n),
+        _ => format!("team-{}/{}*", n / 8, "x".repeat(n % 24)),
+    };
+    (0..1_000).map(|n| (alias(n), "Qwen/Qwen3-8B")).collect()
+}
+
+/// The bars: a look-up below 1 µs, a thousand aliases and patterns ready within 1 ms (issue 4).
+fn models(criterion: &mut Criterion) {
+    let pairs = aliases();
+    let load = || Aliases::new(pairs.iter().map(|(alias, target)| (alias.as_str(), *target))).0;
+    let (aliases, catalogue) = (load(), Catalogue::builtin());
+    let mut group = criterion.benchmark_group("model");
+    for (name, asked) in [
+        ("no alias", "deepseek-ai/DeepSeek-V3.2"),
+        ("exact", "team-500/model"),
+        ("pattern", "team-42/xxxxxxxxxxxxxxx-2026"),
+        ("nearly a pattern", "team-"),
+    ] {
+        group.bench_function(format!("resolve and get, {name}"), |bencher| {
+            bencher.iter(|| {
+                let model = aliases.resolve(black_box(asked));
+                catalogue.get(&model.id).is_some()
+            });
+        });
+    }
+    group.bench_function("load 1,000 aliases and patterns", |bencher| bencher.iter(load));
+    group.finish();
+}
+
 fn splice(criterion: &mut Criterion) {
     let body = request(4_000);
     let head = RequestHead::parse(&body).unwrap();
@@ -91,5 +125,5 @@ fn tap(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, head, splice, plan, tap);
+criterion_group!(benches, head, models, splice, plan, tap);
 criterion_main!(benches);

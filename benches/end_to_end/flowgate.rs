@@ -122,7 +122,8 @@ fn far() -> String {
     format!("rpm = {far}\ntpm = {far}\nrpd = {far}\n")
 }
 
-/// The whole configuration. Nothing is switched off but the log line of each request: nginx writes none either.
+/// The whole configuration. Nothing is switched off but the log line of each request, for nginx writes none either, and the
+/// list of models, which this upstream does not have.
 fn configuration(
     address: SocketAddr,
     admin: SocketAddr,
@@ -137,6 +138,8 @@ fn configuration(
 listen = "{address}"
 [admin]
 listen = "{admin}"
+[models]
+refresh = "0s"
 [upstream]
 base_url = "http://{upstream}/v1"
 [log]

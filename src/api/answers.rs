@@ -203,7 +203,7 @@ pub(super) fn with_substitute(exchange: &Exchange, error: GatewayError) -> Gatew
         GatewayError::Refused(refusal, model)
             if matches!(refusal.cause, Cause::ModelUnknown | Cause::ModelDisabled) =>
         {
-            match exchange.snapshot.catalogue.substitute(&model).map(str::to_owned) {
+            match exchange.snapshot.catalogue.substitute(&model).map(|model| model.id.clone()) {
                 Some(substitute) => GatewayError::Withdrawn(Box::new(Withdrawn { refusal, model, substitute })),
                 None => GatewayError::Refused(refusal, model),
             }

@@ -32,6 +32,8 @@ pub(super) fn plan(
         Denied::Key => GatewayError::Model(asked.to_owned()),
         paid => GatewayError::Paid(paid),
     })?;
+    snapshot.check_known(asked, &plan.first.model.id, tenant)?;
+    plan.rest.retain(|candidate| snapshot.is_known(&candidate.model.id));
     if let Some(kind) = plan.first.facts.kind.filter(|kind| !kinds::takes(route, *kind)) {
         let id = plan.first.model.id;
         return Err(GatewayError::Kind(id, kind.label(), kinds::endpoint(kind), route.label()));

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::body::BodyError;
 use super::head::HeadError;
 use super::route::RouteError;
-use message::{quota_message, refusal_message};
+use message::{quota_message, refusal_message, unknown_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{Retry, View};
 
@@ -66,6 +66,9 @@ pub enum GatewayError {
         "Only free models are allowed (policy free-only), so `{0}` cannot be used, where the model cannot be seen. Ask the operator."
     )]
     FreeOnlyEndpoint(&'static str),
+    /// A name that is in neither catalogue nor list, where such names are refused, and the names that are near.
+    #[error("{}", unknown_message(.0, .1))]
+    UnknownModel(String, Vec<String>),
     /// A key that is limited to some models, at an endpoint where any model can run.
     #[error(
         "This key is limited to certain models, so it cannot use `{0}`, where the model cannot be checked. Ask the operator for another key."

@@ -61,6 +61,7 @@ impl Exchange {
         if !asked.is_empty() && !self.tenant.may_use(asked) && !self.tenant.may_use(&model.id) {
             return Err(GatewayError::Model(asked.to_owned()));
         }
+        self.snapshot.check_known(asked, &model.id, &self.tenant)?;
         Ok(model)
     }
 

@@ -17,6 +17,7 @@ mod exchange;
 pub mod head;
 mod headers;
 mod kinds;
+mod known;
 mod limits;
 mod models;
 mod patience;

@@ -7,7 +7,7 @@ use super::head::RequestHead;
 use super::route::Route;
 use crate::catalog::plan::Switch;
 use crate::catalog::policy::ThinkingRule;
-use crate::catalog::{ResolvedModel, quirks};
+use crate::catalog::{ResolvedModel, openai, quirks};
 use crate::wire::json::{self, Object};
 use crate::wire::splice::{self, Edit};
 
@@ -30,6 +30,7 @@ impl Rewrite {
             Route::Chat => rewrite.chat(head, model),
             Route::Completions => rewrite.ask_usage(head),
             Route::Embeddings => rewrite.drop_blank_encoding(head),
+            Route::Images => rewrite.image_size(head, model),
             _ => {}
         }
         rewrite
@@ -152,6 +153,18 @@ impl Rewrite {
         }
     }
 
+    /// Programs that say `dall-e-3` know no `image_size`, and without one nothing is drawn upstream (siliconflow-api.md,
+    /// section 9). One who asks for another size than the usual one is not given a square instead.
+    fn image_size(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
+        const USUAL: &str = "1024x1024";
+        let is_usual = head.object.string("size").is_none_or(|size| size == USUAL || size == "auto");
+        let is_asked_for = openai::is_picture_model(&head.model) && quirks::takes_image_size(&model.id) && is_usual;
+        let last = head.object.members().last().filter(|_| head.object.get("image_size").is_none());
+        if let Some(last) = last.filter(|_| model.is_renamed && is_asked_for) {
+            self.add("image-size", [Edit::insert(last.span.end, format!(",\"image_size\":\"{USUAL}\""))]);
+        }
+    }
+
     fn add(&mut self, name: &'static str, edits: impl IntoIterator<Item = Edit>) {
         let before = self.edits.len();
         self.edits.extend(edits);
@@ -204,6 +217,24 @@ mod tests {
         );
         assert_eq!(body, r#"{"stream":false,"model":"THUDM/GLM-4-9B-0414","tools":[{}]}"#);
         assert_eq!(names, ["restreamed-tools"]);
+    }
+
+    #[test]
+    fn openais_picture_models_get_the_size_that_is_needed() {
+        let drawn = |body: &str, model| rewrite(Route::Images, body, model);
+        let (body, names) =
+            drawn(r#"{"model":"dall-e-3","prompt":"x","size":"1024x1024"}"#, Some("Kwai-Kolors/Kolors"));
+        assert_eq!(body, r#"{"model":"Kwai-Kolors/Kolors","prompt":"x","size":"1024x1024","image_size":"1024x1024"}"#);
+        assert_eq!(names, ["model", "image-size"]);
+        for (other, model) in [
+            (r#"{"model":"dall-e-3","size":"1024x1792"}"#, "Kwai-Kolors/Kolors"),
+            (r#"{"model":"dall-e-3","image_size":null}"#, "Kwai-Kolors/Kolors"),
+            (r#"{"model":"draw"}"#, "Kwai-Kolors/Kolors"),
+            (r#"{"model":"dall-e-2"}"#, "Qwen/Qwen-Image-Edit-2509"),
+        ] {
+            assert_eq!(drawn(other, Some(model)).1, ["model"], "{other}");
+        }
+        assert!(drawn(r#"{"model":"dall-e-3"}"#, None).1.is_empty());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::route::{self, BodyKind, Route, Target};
 use super::{choice, limits, models, ratelimit, request_id};
 use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
+use crate::catalog::live::Live;
 use crate::catalog::plan::Right;
 use crate::catalog::policy::Rules;
 use crate::relay::body::RelayBody;
@@ -52,6 +53,8 @@ pub struct ApiSettings {
     pub forward_headers: Vec<HeaderName>,
     /// Whether paths that the gateway does not know are passed on.
     pub passes_unknown_paths: bool,
+    /// Whether names of models that nobody knows are refused.
+    pub refuses_unknown_models: bool,
 }
 
 /// Everything a request looks at, replaced as a whole on reload.
@@ -61,6 +64,8 @@ pub struct Snapshot {
     pub tenants: Tenants,
     /// What is known of models.
     pub catalogue: Arc<Catalogue>,
+    /// The upstream's own list of models, as last fetched.
+    pub live: Arc<Live>,
     /// Our names for models.
     pub aliases: Arc<Aliases>,
     /// Who is called for a name.

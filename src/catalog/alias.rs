@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::ResolvedModel;
+use super::prefixes::Prefixes;
 
 /// Why a set of aliases was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,8 +23,7 @@ pub enum AliasError {
 #[derive(Debug, Clone, Default)]
 pub struct Aliases {
     exact: HashMap<String, String>,
-    /// Longest prefix first, so that the most special one wins.
-    prefixes: Vec<(String, String)>,
+    prefixes: Prefixes,
 }
 
 impl Aliases {
@@ -37,7 +37,7 @@ impl Aliases {
                 Err(error) => errors.push((alias.to_owned(), error)),
             }
         }
-        direct.sort();
+        direct.prefixes.sort();
         let mut ready = Self::default();
         let mut circles = HashSet::new();
         for (alias, target) in accepted {
@@ -48,12 +48,8 @@ impl Aliases {
                 Err(circle) => errors.push((alias.to_owned(), AliasError::Cycle(circle.join(" -> ")))),
             }
         }
-        ready.sort();
+        ready.prefixes.sort();
         (ready, errors)
-    }
-
-    fn sort(&mut self) {
-        self.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
     }
 
     /// Whether there are none.
@@ -77,9 +73,14 @@ impl Aliases {
         self.exact.iter().map(|(alias, target)| (alias.as_str(), target.as_str()))
     }
 
-    fn target(&self, name: &str) -> Option<&str> {
-        let by_prefix = || self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()));
-        self.exact.get(name).or_else(|| by_prefix().map(|(_, target)| target)).map(String::as_str)
+    /// The patterns without their `*`, with their models, in order.
+    pub fn patterns(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.prefixes.iter()
+    }
+
+    /// What `name` stands for, if it is an alias.
+    pub fn target(&self, name: &str) -> Option<&str> {
+        self.exact.get(name).map(String::as_str).or_else(|| self.prefixes.longest(name))
     }
 
     fn add(&mut self, alias: &str, target: &str) -> Result<(), AliasError> {
@@ -93,7 +94,7 @@ impl Aliases {
         if name.len() == alias.len() {
             self.exact.insert(name.to_owned(), target.to_owned());
         } else {
-            self.prefixes.push((name.to_owned(), target.to_owned()));
+            self.prefixes.push(name, target);
         }
         Ok(())
     }

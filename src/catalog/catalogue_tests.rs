@@ -162,10 +162,12 @@ fn no_tier_is_lower_than_the_one_below() {
     }
 }
 
-/// The built-in file with one thing changed.
+/// The built-in file with one thing changed: its only fault.
 fn refused(old: &str, new: &str) -> String {
     assert!(BUILT_IN.contains(old));
-    Catalogue::read(&BUILT_IN.replacen(old, new, 1)).unwrap_err().to_string()
+    let faults = Catalogue::read(&BUILT_IN.replacen(old, new, 1)).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults[0].error.to_string()
 }
 
 #[test]
@@ -204,8 +206,91 @@ fn what_was_seen_above_the_range_stays() {
 #[test]
 fn a_tier_begins_at_its_threshold() {
     let spends = [(0, Tier::L0), (50, Tier::L1), (200, Tier::L2), (2_000, Tier::L3), (5_000, Tier::L4)];
+    let of_spend = |micros| Catalogue::builtin().thresholds().of_spend(Money::from_micros_cny(micros));
     for (cny, tier) in spends.into_iter().chain([(10_000, Tier::L5)]) {
-        assert_eq!(Tier::of_spend(cny * 1_000_000), tier);
-        assert!(cny == 0 || Tier::of_spend(cny * 1_000_000 - 1) < tier);
+        assert_eq!(of_spend(cny * 1_000_000), tier);
+        assert!(cny == 0 || of_spend(cny * 1_000_000 - 1) < tier);
+    }
+}
+
+#[test]
+fn all_faults_are_told_with_their_lines() {
+    let text = BUILT_IN.replacen("price_in = 5.0 ", "price_in = 5e0 ", 1).replacen("tpm = 40000 ", "tps = 40000 ", 1);
+    let faults = Catalogue::read(&text).unwrap_err();
+    let line = |words: &str| text[..text.find(words).unwrap()].lines().count();
+    let lines: Vec<usize> = faults.iter().filter_map(|fault| fault.line).collect();
+    // The line of the model that they are of.
+    assert_eq!(
+        lines,
+        [line("id = \"meituan-longcat/LongCat-2.0\""), line("id = \"Qwen/Qwen3.5-35B-A3B\"")],
+        "{faults:?}"
+    );
+    assert!(faults[0].to_string().starts_with(&format!("line {}: meituan-longcat", lines[0])), "{}", faults[0]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    /// Whatever is broken in a file, it is read or refused, and each fault has words.
+    #[test]
+    fn no_file_makes_it_panic(at in 0..BUILT_IN.len(), length in 0..400usize, new in "[a-z0-9=\\[\\]{}\". \n-]{0,12}") {
+        let start = BUILT_IN.floor_char_boundary(at);
+        let end = BUILT_IN.floor_char_boundary((at + length).min(BUILT_IN.len()));
+        let text = format!("{}{new}{}", &BUILT_IN[..start], &BUILT_IN[end..]);
+        if let Err(faults) = Catalogue::read(&text) {
+            proptest::prop_assert!(!faults.is_empty() && faults.iter().all(|fault| !fault.to_string().is_empty()));
+        }
+    }
+}
+
+#[test]
+fn audio_is_charged_by_the_second() {
+    let text = BUILT_IN.replacen(
+        "id = \"TeleAI/TeleSpeechASR\"\nkind = \"asr\"\nfree = true",
+        "id = \"a\"\nkind = \"asr\"\nprice_per_second = 0.000123",
+        1,
+    );
+    let catalogue = Catalogue::read(&text).unwrap();
+    let heard = Consumed { audio_millis: 1_500, ..Consumed::default() };
+    assert_eq!(catalogue.cost("a", &heard, SystemTime::UNIX_EPOCH).unwrap().to_string(), "0.0001845");
+}
+
+#[test]
+fn a_model_can_be_overridden_or_added() {
+    let over = |id: &str, toml: &str| {
+        let text = format!("x = {{ {toml} }}");
+        let table = toml::de::DeTable::parse(&text).unwrap();
+        Catalogue::builtin()
+            .overridden(id, table.get_ref().get("x").unwrap(), &text)
+            .map_err(|(_, error)| error.to_string())
+    };
+    let model = over("Qwen/Qwen3-14B", "price_in = 0.1, price_out = 0.3, context = 7").unwrap();
+    let old = Catalogue::builtin().get("Qwen/Qwen3-14B").unwrap();
+    assert_eq!(
+        (model.price.unwrap().tokens.output.times(1_000_000).to_string().as_str(), model.context),
+        ("0.30", Some(7))
+    );
+    assert_eq!((model.kind, &model.caps, &model.thinking), (old.kind, &old.caps, &old.thinking));
+    // Prices are replaced together.
+    let model = over("deepseek-ai/DeepSeek-V4-Flash", "price_in = 1").unwrap();
+    assert_eq!(
+        (model.price.unwrap().off_peak, model.price.unwrap().tokens.cached),
+        (None, model.price.unwrap().tokens.input)
+    );
+    assert_eq!(over("Qwen/Qwen3-14B", "context = 9").unwrap().price, old.price);
+    let paid = over("Qwen/Qwen3-8B", "free = false").unwrap();
+    assert_eq!((paid.price, paid.fixed), (None, Limits::default()), "nobody knows its price, and tiers set its limits");
+    assert_eq!(over("Qwen/Qwen3-14B", "free = true").unwrap().price, Some(Default::default()));
+    let new = over("acme/new", "kind = \"image\", price_per_image = 0.2, status = \"new\"").unwrap();
+    assert_eq!((new.kind, new.status, new.is_free), (Kind::Image, Status::New, false));
+    for (id, toml, words) in [
+        ("acme/new", "free = true", "needs a `kind`"),
+        ("Qwen/Qwen3-8B", "price_in = 1", "is free and has a price"),
+        ("Qwen/Qwen3-14B", "price_out = 1", "none for the output alone"),
+        ("Qwen/Qwen3-14B", "price_tier = { input_tokens_from = 1, price_in = 1, price_out = 1 }", "prices are"),
+        ("Qwen/Qwen3-14B", "context = -1", "-1"),
+    ] {
+        let error = over(id, toml).unwrap_err();
+        assert!(error.contains(words), "{toml}: {error}");
     }
 }

@@ -5,8 +5,8 @@
 //! * Off-peak prices hold at the hours of Asia/Shanghai at the moment handed in. Which moment SiliconFlow takes, that of
 //!   the request or of its end, is not documented; the caller chooses.
 //! * A band without a price for cached input keeps the one of the model; a model without one bills a hit as input.
-//! * Not counted: `price_in_image` (image tokens of two embedding and rerank models), because no usage tells them apart,
-//!   and the discount of batches.
+//! * Known and shown, but not counted: `price_in_image` (image tokens of two embedding and rerank models), because no usage
+//!   tells them apart. Not counted either: the discount of batches.
 
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +28,8 @@ pub struct Consumed {
     pub videos: u64,
     /// Text spoken (UTF-8 bytes; siliconflow-api.md, section 10).
     pub utf8_bytes: u64,
+    /// Audio heard (milliseconds).
+    pub audio_millis: u64,
 }
 
 /// What one token costs.
@@ -76,6 +78,11 @@ pub struct Price {
     pub video: Money,
     /// A UTF-8 byte of spoken text (the data file has the price of 1,000).
     pub utf8_byte: Money,
+    /// A millisecond of audio that is listened to (the data file would have the price of a second; no source gives one
+    /// today).
+    pub audio_milli: Money,
+    /// A token of a picture in the input, where that has a price of its own.
+    pub picture_token: Option<Money>,
 }
 
 impl Rates {
@@ -104,7 +111,8 @@ impl Price {
     pub fn cost(&self, consumed: &Consumed, at: SystemTime) -> Money {
         let tokens = self.rates(consumed.input_tokens, at).cost(consumed);
         let things = self.image.times(consumed.images) + self.video.times(consumed.videos);
-        tokens + things + self.utf8_byte.times(consumed.utf8_bytes)
+        let sound = self.utf8_byte.times(consumed.utf8_bytes) + self.audio_milli.times(consumed.audio_millis);
+        tokens + things + sound
     }
 }
 

@@ -43,13 +43,6 @@ impl Catalogue {
             self.models().iter().filter(|model| model.is_free && model.status.is_served() && model.kind == kind);
         self.free_of(id).or_else(|| others.min_by_key(|model| maker(&model.id) != made_by))
     }
-
-    /// What to use in place of `id`, which was withdrawn; `None` where no source says it.
-    pub fn substitute(&self, id: &str) -> Option<&str> {
-        // The data has no substitutes yet: `self.get(id)?.substitute.as_deref()` once it does.
-        let _withdrawn = self.get(id)?;
-        None
-    }
 }
 
 #[cfg(test)]

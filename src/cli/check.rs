@@ -54,7 +54,9 @@ fn summary(settings: &Settings) -> Value {
         "upstream": settings.transport.base_url.to_string(),
         "accounts": settings.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
         "keys": settings.keys.iter().map(|(_, tenant)| tenant.name.as_ref()).collect::<Vec<_>>(),
-        "aliases": settings.aliases.exact().count(),
+        "aliases": settings.aliases.exact().count() + settings.aliases.patterns().count(),
+        "catalogue": settings.models.file.as_ref().map_or("built-in".to_owned(), |file| file.display().to_string()),
+        "models": settings.models.catalogue.models().len(),
         "policy": settings.policy.policy.label(),
     })
 }

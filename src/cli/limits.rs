@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: LimitsArguments, console: &Console) -> Result
 }
 
 /// What the gateway that runs with these settings says; `None` when there is none.
-async fn live(settings: &Settings) -> Option<Value> {
+pub(super) async fn live(settings: &Settings) -> Option<Value> {
     let uri = format!("http://{}/limits", settings.admin_listen).parse().ok()?;
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let ask = async {

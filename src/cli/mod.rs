@@ -7,6 +7,7 @@ mod console;
 mod doctor;
 mod limits;
 mod mock;
+mod models;
 mod serve;
 mod signals;
 
@@ -31,6 +32,7 @@ const VERSION: &str = match option_env!("FLOWGATE_REVISION") {
 #[command(after_help = "Examples:
   flowgate serve --demo                    try it without an account
   SILICONFLOW_API_KEY=sk-… flowgate serve  for real; then use http://127.0.0.1:4000/v1
+  flowgate models --free                   models that cost nothing
   flowgate check --config team.toml        find every fault of a configuration
   flowgate doctor                          find out why it does not work")]
 struct Cli {
@@ -50,6 +52,8 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     /// Show every limit, what is used of it, and where its number comes from
     Limits(limits::LimitsArguments),
+    /// Show models with their kind, price, context and limits
+    Models(models::ModelsArguments),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArguments),
 }
@@ -70,7 +74,19 @@ struct ConfigArguments {
 
 impl ConfigArguments {
     fn overrides(&self) -> Overrides {
-        Overrides { file: self.config.clone(), listen: self.listen, admin_listen: self.admin_listen, upstream: None }
+        Overrides {
+            file: self.config.clone(),
+            listen: self.listen,
+            admin_listen: self.admin_listen,
+            ..Overrides::default()
+        }
+    }
+
+    /// The configuration in force for a command that calls nobody: accounts need no keys.
+    fn load_keyless(&self) -> Result<Settings, String> {
+        let environment = Environment::of_process()?;
+        let overrides = Overrides { is_keyless: true, ..self.overrides() };
+        crate::config::load(&overrides, &environment).map_err(|error| error.to_string())
     }
 
     /// The configuration in force.
@@ -90,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => on_runtime(serve::run(arguments, &console)),
         Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
         Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),
+        Command::Models(arguments) => on_runtime(models::run(arguments, &console)),
         Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),
     };
     match result {

@@ -48,6 +48,11 @@ impl<'a> Faults<'a> {
         Self { text, found: RefCell::default() }
     }
 
+    /// The text of the file.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// A fault at a byte offset of the file.
     pub(super) fn at(&self, offset: usize, message: impl fmt::Display) {
         let before = self.text.get(..offset).unwrap_or(self.text);

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use quota::{AccountLimits, WaitSettings};
-pub use settings::{AccountSettings, ServerSettings, Settings, StateSettings};
+pub use settings::{AccountSettings, ModelSettings, ServerSettings, Settings, StateSettings};
 
 use fault::Faults;
 use reader::Section;
@@ -33,6 +33,8 @@ pub struct Overrides {
     pub admin_listen: Option<std::net::SocketAddr>,
     /// The upstream and its key, in place of whatever is configured: the emulator of `--demo`.
     pub upstream: Option<DemoUpstream>,
+    /// Whether nobody will be called, so that accounts need no keys.
+    pub is_keyless: bool,
 }
 
 /// An upstream that needs no account.

@@ -82,6 +82,27 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Hands out each table in the table `key` as it stands, with its name; names in it that are not `known` are faults.
+    pub(super) fn rows(
+        &self,
+        key: &'static str,
+        known: &[&'static str],
+        mut read: impl FnMut(&str, &Spanned<DeValue<'a>>),
+    ) {
+        let Some(value) = self.value(key) else { return };
+        let tables = self.expect(key, value, "a table of tables", value.get_ref().as_table());
+        for (name, value) in tables.into_iter().flatten() {
+            let table = self.expect(key, value, "a table", value.get_ref().as_table());
+            let path = format!("{}.\"{}\"", self.path(key), name.get_ref());
+            let section = Section::new(path, table, self.context);
+            section.asked.borrow_mut().extend(known);
+            section.report_unknown();
+            if table.is_some() {
+                read(name.get_ref(), value);
+            }
+        }
+    }
+
     /// Reads each table of the array `[[key]]`.
     pub(super) fn sections<T>(&self, key: &'static str, mut read: impl FnMut(&Section<'a>) -> T) -> Vec<T> {
         let Some(value) = self.value(key) else { return Vec::new() };

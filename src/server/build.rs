@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use super::door::Door;
 use super::quota::Accounts;
 use crate::api::Snapshot;
-use crate::catalog::Catalogue;
+use crate::catalog::live::Live;
 use crate::config::{AccountSettings, ServerSettings, Settings};
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
@@ -47,11 +47,12 @@ impl Built {
     }
 
     /// What requests look at.
-    pub(super) fn snapshot(&self, settings: &Settings, accounts: &Arc<Accounts>) -> Snapshot {
+    pub(super) fn snapshot(&self, settings: &Settings, accounts: &Arc<Accounts>, live: &Arc<Live>) -> Snapshot {
         Snapshot {
             quota: Arc::new(accounts.access(settings)),
             tenants: Tenants::new(settings.keys.iter().cloned()),
-            catalogue: Arc::new(Catalogue::builtin().clone()),
+            catalogue: settings.models.catalogue.clone(),
+            live: live.clone(),
             aliases: Arc::new(settings.aliases.clone()),
             policy: Arc::new(settings.policy.clone()),
             upstream: self.upstream.clone(),
@@ -60,7 +61,7 @@ impl Built {
     }
 }
 
-fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {
+pub(super) fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {
     let account = Account::new(settings.name.clone(), settings.api_key.clone());
     account
         .map(Arc::new)

@@ -9,6 +9,7 @@ mod door;
 mod drain;
 mod guarded_io;
 mod head_scan;
+mod models;
 mod quota;
 mod reload;
 mod run;
@@ -17,6 +18,7 @@ mod spill;
 mod state;
 mod tls;
 
+pub use models::{ModelDifferences, models_diff, models_of};
 pub use quota::limits_of;
 pub use reload::Source;
 pub use run::{Server, StartError};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use tracing::info;
 
 use super::spill::Spill;
@@ -40,6 +41,8 @@ pub(super) struct Accounts {
     quota: Arc<Quota>,
     known: Mutex<BTreeMap<String, Account>>,
     spill: Spill,
+    /// The one in force.
+    catalogue: ArcSwap<Catalogue>,
     /// What is learned about sizes.
     pub(super) estimator: Arc<Estimator>,
 }
@@ -52,10 +55,12 @@ impl Accounts {
         spent: &BTreeMap<String, MonthSpend>,
         spill: Spill,
     ) -> Arc<Self> {
-        let accounts = Arc::new(Self { quota, known: Mutex::default(), spill, estimator: Arc::default() });
+        let catalogue = ArcSwap::new(settings.models.catalogue.clone());
+        let accounts = Arc::new(Self { quota, known: Mutex::default(), spill, catalogue, estimator: Arc::default() });
         for (name, spend) in spent {
             for settings in settings.accounts.iter().filter(|settings| settings.name == *name) {
-                accounts.known().insert(name.clone(), account(settings.clone(), *spend));
+                let account = accounts.account(settings.clone(), *spend);
+                accounts.known().insert(name.clone(), account);
             }
         }
         accounts.configure(settings);
@@ -68,11 +73,12 @@ impl Accounts {
 
     /// Other settings from now on. What was spent and counted stays.
     pub(super) fn configure(&self, settings: &Settings) {
+        self.catalogue.store(settings.models.catalogue.clone());
         let mut known = self.known();
         let old = std::mem::take(&mut *known);
         for settings in &settings.accounts {
             let spend = old.get(&settings.name).map_or_else(|| MonthSpend::new(SystemTime::now()), |old| old.spend);
-            known.insert(settings.name.clone(), account(settings.clone(), spend));
+            known.insert(settings.name.clone(), self.account(settings.clone(), spend));
         }
     }
 
@@ -107,7 +113,7 @@ impl Accounts {
         };
         let quota = &account.settings.quota;
         let written = quota.models.get(model).copied().unwrap_or_default();
-        written.or(Catalogue::builtin().limits(model, kind, account.standing.tier)).share(quota.share)
+        written.or(self.catalogue.load().limits(model, kind, account.standing.tier)).share(quota.share)
     }
 
     /// What was spent, by account.
@@ -121,7 +127,7 @@ impl Accounts {
         let limits = |name: &str, model: &str| {
             let account = settings.accounts.iter().find(|account| account.name == name)?;
             // Of a model that neither knows, only its endpoint told the class: its limits stay.
-            let kind = Catalogue::builtin().get(model).map(|model| model.kind);
+            let kind = self.catalogue.load().get(model).map(|model| model.kind);
             let is_written = account.quota.models.contains_key(model);
             let kind = kind.or(is_written.then_some(Kind::Chat))?;
             Some((meter(settings, account), self.limits(name, model, kind)))
@@ -183,7 +189,7 @@ impl Accounts {
     pub(super) fn review(&self) -> bool {
         let mut changed = false;
         for (name, account) in self.known().iter_mut() {
-            let standing = standing(&account.settings, &account.spend);
+            let standing = self.standing(&account.settings, &account.spend);
             if standing.tier != account.standing.tier {
                 info!(account = name, tier = %standing.tier, reason = standing.reason, "the account's tier changed");
                 changed = true;
@@ -194,9 +200,25 @@ impl Accounts {
     }
 }
 
+impl Accounts {
+    fn account(&self, settings: AccountSettings, spend: MonthSpend) -> Account {
+        let standing = self.standing(&settings, &spend);
+        Account { settings, spend, standing }
+    }
+
+    /// The tier: as written, else from what was spent.
+    fn standing(&self, settings: &AccountSettings, spend: &MonthSpend) -> Standing {
+        match settings.quota.tier {
+            Some(tier) => Standing { tier, reason: "set in the configuration".to_owned() },
+            None => spend.tier(SystemTime::now(), self.catalogue.load().thresholds()),
+        }
+    }
+}
+
 impl Book for Accounts {
     fn note(&self, account: &str, model: &str, usage: &Usage) {
-        let Some(model) = Catalogue::builtin().get(model).filter(|model| model.price.is_some()) else { return };
+        let catalogue = self.catalogue.load();
+        let Some(model) = catalogue.get(model).filter(|model| model.price.is_some()) else { return };
         let consumed = Consumed {
             input_tokens: usage.tokens.input,
             cached_tokens: usage.tokens.cached,
@@ -211,24 +233,20 @@ impl Book for Accounts {
     }
 }
 
-fn account(settings: AccountSettings, spend: MonthSpend) -> Account {
-    let standing = standing(&settings, &spend);
-    Account { settings, spend, standing }
-}
-
 /// The limits of every model of the catalogue and of the configuration, without what is used of them, as JSON in the form
 /// of the admin plane's `/limits`.
 pub fn limits_of(settings: &Settings) -> serde_json::Value {
     let clock = Clock::system();
     let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
     let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spill::forgetful(clock));
+    let catalogue = &settings.models.catalogue;
     let mut data = Vec::new();
     for account in &settings.accounts {
-        let listed = Catalogue::builtin().models().iter().filter(|model| model.status.is_served());
+        let listed = catalogue.models().iter().filter(|model| model.status.is_served());
         let mut names: BTreeMap<&str, bool> = listed.map(|model| (model.id.as_str(), false)).collect();
         names.extend(account.quota.models.keys().map(|name| (name.as_str(), true)));
         for (model, is_written) in names {
-            let kind = Catalogue::builtin().get(model).map_or(Kind::Chat, |model| model.kind);
+            let kind = catalogue.get(model).map_or(Kind::Chat, |model| model.kind);
             let limits = accounts.limits(&account.name, model, kind);
             let limits: Vec<_> = limits.iter().map(|(metric, limit)| {
                 serde_json::json!({"metric": metric.key(), "limit": limit.value, "source": limit.source.label()})
@@ -258,14 +276,6 @@ fn show_lane(metrics: &Metrics, view: &LaneView, account: &str, model: &str) {
             used: limit.used,
             reserved: limit.reserved,
         });
-    }
-}
-
-/// The tier: as written, else from what was spent.
-fn standing(settings: &AccountSettings, spend: &MonthSpend) -> Standing {
-    match settings.quota.tier {
-        Some(tier) => Standing { tier, reason: "set in the configuration".to_owned() },
-        None => spend.tier(SystemTime::now(), Catalogue::builtin().thresholds()),
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use super::build::{self, Built};
 use super::door::Door;
+use super::models::Refresher;
 use super::quota::Accounts;
 use super::tls::TlsSource;
 use crate::api::Gateway;
@@ -61,6 +62,7 @@ pub(super) struct Reloader {
     pub(super) metrics: Arc<Metrics>,
     pub(super) accounts: Arc<Accounts>,
     pub(super) quota: Arc<Quota>,
+    pub(super) models: Arc<Refresher>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
 
@@ -92,10 +94,11 @@ impl Reloader {
             current.1 = fresh;
         }
         self.accounts.configure(&settings);
-        self.gateway.replace(current.1.snapshot(&settings, &self.accounts));
+        self.gateway.replace(current.1.snapshot(&settings, &self.accounts, &self.models.live));
         self.accounts.reconfigure(&settings);
         self.door.store(Arc::new(build::door(&settings.server, self.listen)));
         current.0 = settings;
+        self.models.changed.notify_one();
         Ok(())
     }
 

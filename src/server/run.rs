@@ -19,6 +19,7 @@ use super::build::{self, Built};
 use super::door::Door;
 use super::drain::Drain;
 use super::guarded_io::IoLimits;
+use super::models::Refresher;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
 use super::service::{AdminPlane, DataPlane};
@@ -105,8 +106,10 @@ impl Server {
             metrics: metrics.clone(),
             longest: settings.api.total_timeout + settings.queue.max_wait + KEEPER_MARGIN,
         };
-        let gateway =
-            Arc::new(Gateway::new(built.snapshot(&settings, &accounts), metrics.clone(), settings.server.body_memory));
+        let models = Arc::new(Refresher::new(loaded.as_ref().map(|loaded| &loaded.folder), metrics.clone()));
+        models.load(&settings.transport.base_url.to_string());
+        let snapshot = built.snapshot(&settings, &accounts, &models.live);
+        let gateway = Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
             source: source.pinned(&settings),
@@ -117,6 +120,7 @@ impl Server {
             metrics: metrics.clone(),
             accounts,
             quota,
+            models,
             current: Mutex::new((settings.clone(), built)),
         };
         metrics.loaded(true, now());
@@ -193,6 +197,7 @@ impl Server {
             () = stop => {}
             () = self.reloader.watch() => {}
             () = self.keeper.clone().run(|| self.reloader.settings()) => {}
+            () = self.reloader.models.run(&self.reloader.gateway, || self.reloader.settings().models.refresh) => {}
         }
         drain.begin();
         let cut = finish(&connections, &drain, self.drain_timeout, hurry).await;

@@ -43,9 +43,10 @@ pub(super) struct Snapshot {
 
 /// The open journal, and what was in it.
 pub(super) struct Loaded {
-    pub(super) folder: Folder,
     pub(super) journal: Arc<Journal>,
     pub(super) snapshot: Snapshot,
+    /// For what else is kept there.
+    pub(super) folder: Folder,
 }
 
 impl Loaded {

@@ -12,7 +12,8 @@ use super::{Folder, StateError};
 /// Files that were set aside and are kept: enough to look at what happened, not enough to fill a disk (ours).
 const MOST_ASIDE: usize = 5;
 
-/// `NAME.GENERATION.journal`, `NAME.snapshot`, `NAME.snapshot.new` while it is written, `NAME.damaged-SECONDS`.
+/// `NAME.GENERATION.journal`, `NAME.snapshot`, `NAME.snapshot.new` while it is written, `NAME.damaged-SECONDS`; `NAME.note`
+/// and `NAME.note.new` of a note.
 #[derive(Debug)]
 pub(super) struct Files {
     folder: Folder,
@@ -38,6 +39,14 @@ impl Files {
 
     pub(super) fn new_snapshot(&self) -> PathBuf {
         self.path("snapshot.new")
+    }
+
+    pub(super) fn note(&self) -> PathBuf {
+        note(self.folder.path(), &self.name)
+    }
+
+    pub(super) fn new_note(&self) -> PathBuf {
+        self.path("note.new")
     }
 
     /// The generations that have a journal, in order.
@@ -132,6 +141,11 @@ impl Files {
         seconds.sort_unstable();
         Ok(seconds)
     }
+}
+
+/// The file of the note `name` in a folder.
+pub(super) fn note(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.note"))
 }
 
 /// The bytes of a file; `None` if it is not there.

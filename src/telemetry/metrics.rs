@@ -26,9 +26,11 @@ const FIRST_TOKEN_BUCKETS: &[f64] =
 /// OpenTelemetry GenAI, `gen_ai.server.time_per_output_token` (clients.md B2).
 const PER_TOKEN_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
 
+pub mod models;
 pub mod policy;
 pub mod quota;
 
+use models::ModelMetrics;
 use policy::PolicyMetrics;
 use quota::QuotaMetrics;
 
@@ -36,7 +38,7 @@ use quota::QuotaMetrics;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    models: RwLock<HashSet<String>>,
+    model_labels: RwLock<HashSet<String>>,
     requests: IntCounterVec,
     duration: HistogramVec,
     first_token: HistogramVec,
@@ -63,6 +65,8 @@ pub struct Metrics {
     pub quota: QuotaMetrics,
     /// Those of who was called.
     pub policy: PolicyMetrics,
+    /// The upstream's list of models.
+    pub models: ModelMetrics,
 }
 
 /// What is known of one request when it is over; see [`Metrics::observe`].
@@ -105,7 +109,7 @@ impl Metrics {
         let new = Families { registry };
         Ok(Self {
             registry: registry.clone(),
-            models: RwLock::default(),
+            model_labels: RwLock::default(),
             requests: new.counters(
                 "flowgate_requests_total",
                 "Requests answered, by HTTP status (499: the caller left first).",
@@ -173,6 +177,7 @@ impl Metrics {
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
             quota: QuotaMetrics::new(&new)?,
             policy: PolicyMetrics::new(&new)?,
+            models: ModelMetrics::new(&new)?,
         })
     }
 
@@ -190,6 +195,7 @@ impl Metrics {
     fn initialise(&self) {
         self.quota.initialise();
         self.policy.initialise();
+        self.models.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }
@@ -242,14 +248,14 @@ impl Metrics {
         if model.is_empty() || model.len() > 128 {
             return false;
         }
-        let known = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.model_labels.read().unwrap_or_else(PoisonError::into_inner);
         if known.contains(model) {
             return true;
         }
         let room = known.len() < MAX_MODELS;
         drop(known);
         answered && room && {
-            let mut known = self.models.write().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.model_labels.write().unwrap_or_else(PoisonError::into_inner);
             known.len() < MAX_MODELS && known.insert(model.to_owned())
         }
     }

@@ -76,6 +76,11 @@ impl BaseUrl {
         Ok(Self { scheme, authority, path })
     }
 
+    /// The host, without a port: what is sold, and at which price, depends on it.
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+
     /// The URL of `path` (which begins with a slash, query included) below this base.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::program::{Home, Program, flowgate, run};
 
-const COMMANDS: [&str; 5] = ["serve", "mock", "check", "doctor", "completions"];
+const COMMANDS: [&str; 7] = ["serve", "mock", "check", "doctor", "limits", "models", "completions"];
 
 #[tokio::test]
 async fn every_command_explains_itself() {
@@ -51,7 +51,7 @@ async fn the_version_is_the_package_s() {
 #[tokio::test]
 async fn wrong_usage_has_a_code_of_its_own() {
     let home = Home::new();
-    let usages: [&[&str]; 11] = [
+    let usages: [&[&str]; 15] = [
         &[],
         &["sreve"],
         &["serve", "--bogus"],
@@ -63,6 +63,10 @@ async fn wrong_usage_has_a_code_of_its_own() {
         &["mock", "--minute", "0s"],
         &["completions", "tcsh"],
         &["check", "--config"],
+        &["models", "--kind", "chatty"],
+        &["models", "--free", "--paid"],
+        &["models", "show"],
+        &["models", "diff", "--free"],
     ];
     for arguments in usages {
         let end = run(&home, arguments).await;

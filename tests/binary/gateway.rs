@@ -32,14 +32,16 @@ pub(super) async fn slow_emulator(token_interval: Duration) -> MockServer {
     mock::start(MockSettings { token_interval, ..MockSettings::default() }).await.unwrap()
 }
 
-/// A configuration in front of `emulator`, its key in plain view of the test only; `more` is appended.
+/// A configuration in front of `emulator`, its key in plain view of the test only; `more` is appended. Only what a test
+/// sends goes upstream.
 pub(super) fn config(home: &Home, emulator: &MockServer, more: &str) -> String {
     home.write("upstream.key", "sk-mock\n");
-    format!(
+    let config = format!(
         "[upstream]\nbase_url = \"{}\"\n[[account]]\nname = \"main\"\napi_key = {{ file = \"{}\" }}\n{more}\n",
         emulator.base_url(),
         home.path("upstream.key").display()
-    )
+    );
+    crate::quiet(&config)
 }
 
 /// A gateway process.

@@ -12,6 +12,8 @@ mod gateway;
 mod kill;
 mod listeners;
 mod logs;
+mod models;
+mod models_file;
 mod program;
 mod quota;
 mod readme;

@@ -67,6 +67,7 @@ async fn the_examples_it_shows_work() {
     home.write("tls/cert.pem", &certificate.cert.pem());
     home.write("tls/key.pem", &certificate.signing_key.serialize_pem());
     home.write("tls/company-ca.pem", &certificate.cert.pem());
+    home.write("models.toml", &read_to_string(repository("config/models.toml")).unwrap());
     let mut command = flowgate(&home, &["check", "--json", "--config", "flowgate.toml"]);
     command.env("SILICONFLOW_API_KEY", "sk-mock").env("FLOWGATE_KEY_ANN", "sk-ann");
     let end = finished(command).await;

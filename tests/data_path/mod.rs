@@ -16,6 +16,7 @@ mod labels;
 mod limits;
 mod logs;
 mod memory;
+mod models;
 mod policy;
 mod policy_race;
 mod quota;

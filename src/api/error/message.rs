@@ -30,6 +30,15 @@ pub(super) fn refusal_message(refusal: &Refusal, model: &str) -> String {
     format!("{sentence} {}", refusal.quote())
 }
 
+/// A model that nobody knows, and the names that are near.
+pub(super) fn unknown_message(model: &str, near: &[String]) -> String {
+    let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    let hint = if quoted.is_empty() { String::new() } else { format!(" Did you mean {}?", quoted.join(" or ")) };
+    format!(
+        "The model `{model}` does not exist: neither the catalogue nor SiliconFlow's list has it.{hint} `GET /v1/models` lists what there is."
+    )
+}
+
 /// `text` as the beginning of a sentence.
 fn capital(text: &str) -> String {
     let (first, rest) = text.split_at(text.chars().next().map_or(0, char::len_utf8));

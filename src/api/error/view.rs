@@ -64,7 +64,9 @@ impl GatewayError {
             Self::Route(error) => route_view(error),
             Self::Body(error) => body_view(error),
             Self::Head(error) => caller(400, None, "bad_body").about(error.param()),
-            Self::Model(_) => caller(404, Some("model_not_found"), "no_model").about(Some("model")),
+            Self::Model(_) | Self::UnknownModel(..) => {
+                caller(404, Some("model_not_found"), "no_model").about(Some("model"))
+            }
             Self::Paid(_) => caller(403, Some("paid_model_not_allowed"), "paid").about(Some("model")).never(),
             Self::Kind(..) => caller(400, Some("wrong_endpoint"), "wrong_kind").about(Some("model")).never(),
             Self::Thinking(field, _) => {

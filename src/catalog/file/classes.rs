@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::CatalogueError;
+use super::fault::CatalogueError;
 use crate::catalog::class::{Class, Classes, Range};
 use crate::quota::limits::{Limits, Source};
 use crate::quota::metric::Metric;

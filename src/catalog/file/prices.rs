@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
 
-use super::{CatalogueError, RawModel};
+use super::fault::CatalogueError;
+use super::row::RawModel;
+use crate::catalog::model::Kind;
 use crate::catalog::price::{Band, OffPeak, Price, Rates};
 use crate::quota::money::Money;
 
@@ -41,18 +43,20 @@ impl<'a> Pricing<'a> {
         Self { text, model }
     }
 
-    /// `None` when the file gives none. A free model costs nothing.
-    pub(super) fn price(&self, raw: &RawModel) -> Result<Option<Price>, CatalogueError> {
+    /// `None` when nothing is written.
+    pub(super) fn price(&self, raw: &RawModel, kind: Kind) -> Result<Option<Price>, CatalogueError> {
         if !has_price(raw) {
             return Ok(None);
         }
+        let depends = raw.price_out.is_some() || raw.price_cached.is_some() || raw.price_tier.is_some();
         let output = match (&raw.price_in, &raw.price_out) {
-            (None, Some(_)) => return Err(self.wrong()),
+            (None, _) if depends || raw.price_offpeak.is_some() => return Err(self.wrong()),
             // A model that talks and has one price has it for both; embeddings and rerank have no output.
-            (Some(both), None) if raw.kind.talks() => Some(both),
+            (Some(both), None) if kind.talks() => Some(both),
             (_, output) => output.as_ref(),
         };
         let tokens = self.rates(raw.price_in.as_ref(), output, raw.price_cached.as_ref())?;
+        let picture = raw.price_in_image.as_ref().map(|price| self.money(Some(price))).transpose()?;
         Ok(Some(Price {
             tokens,
             long: raw.price_tier.as_ref().map(|band| self.band(band, raw)).transpose()?,
@@ -60,6 +64,8 @@ impl<'a> Pricing<'a> {
             image: self.money(raw.price_per_image.as_ref())?,
             video: self.money(raw.price_per_video.as_ref())?,
             utf8_byte: per(1_000, self.money(raw.price_per_kchar.as_ref())?),
+            audio_milli: per(1_000, self.money(raw.price_per_second.as_ref())?),
+            picture_token: picture.map(|price| per(1_000_000, price)),
         }))
     }
 
@@ -117,8 +123,10 @@ fn time_of_day(text: &str) -> Option<Duration> {
 }
 
 fn has_price(raw: &RawModel) -> bool {
-    let prices = [&raw.price_in, &raw.price_out, &raw.price_per_image, &raw.price_per_video, &raw.price_per_kchar];
-    raw.free || prices.iter().any(|price| price.is_some())
+    let tokens = [&raw.price_in, &raw.price_out, &raw.price_cached, &raw.price_in_image];
+    let things = [&raw.price_per_image, &raw.price_per_video, &raw.price_per_kchar, &raw.price_per_second];
+    let others = raw.price_tier.is_some() || raw.price_offpeak.is_some();
+    others || tokens.into_iter().chain(things).any(Option::is_some)
 }
 
 /// A decimal such as `0.175` in millionths, exactly; `None` for anything else, and for more than six decimals.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::CatalogueError;
+use super::fault::CatalogueError;
 use crate::quota::money::Money;
 use crate::quota::tier::{Thresholds, Tier};
 

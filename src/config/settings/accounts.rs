@@ -31,6 +31,9 @@ pub(super) fn read(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<
         let quota = written.into_iter().next().unwrap_or_default();
         return vec![AccountSettings { name: "demo".to_owned(), api_key: upstream.api_key.clone().into(), quota }];
     }
+    if overrides.is_keyless {
+        return keyless(root);
+    }
     let mut names = Vec::new();
     let written = root.sections("account", |section| {
         let account = account(section, watched)?;
@@ -55,6 +58,19 @@ pub(super) fn read(root: &Section<'_>, overrides: &Overrides, watched: &mut Vec<
             Vec::new()
         }
     }
+}
+
+/// The accounts as far as their quota goes; what they call themselves and where their keys are is not judged.
+fn keyless(root: &Section<'_>) -> Vec<AccountSettings> {
+    let account = |name: Option<String>, quota| {
+        let name = name.unwrap_or_else(|| "main".to_owned());
+        AccountSettings { name, api_key: String::new().into(), quota }
+    };
+    let written = root.sections("account", |section| {
+        let _not_used_here = section.read("api_key", |_| Ok(()));
+        account(section.text("name"), quota::account(section))
+    });
+    if written.is_empty() { vec![account(None, AccountLimits::default())] } else { written }
 }
 
 fn account(section: &Section<'_>, watched: &mut Vec<PathBuf>) -> Option<AccountSettings> {

@@ -1,6 +1,7 @@
 //! The sections of the file, each read into the settings of the room it is for: one file for each section.
 
 mod accounts;
+mod catalogue;
 mod keys;
 mod log;
 mod models;
@@ -24,6 +25,7 @@ use crate::tenant::{KeyHash, Tenant};
 use crate::upstream::TransportSettings;
 
 pub use accounts::AccountSettings;
+pub use catalogue::ModelSettings;
 pub use server::ServerSettings;
 pub use state::StateSettings;
 
@@ -52,8 +54,10 @@ pub struct Settings {
     pub queue: WaitSettings,
     /// `[models.alias]`
     pub aliases: Aliases,
-    /// The rest of `[models]`: who is called for a name.
+    /// `[models]`: who is called for a name.
     pub policy: Rules,
+    /// The rest of `[models]`.
+    pub models: ModelSettings,
     /// `[[key]]`
     pub keys: Vec<(KeyHash, Tenant)>,
     /// Files besides the configuration whose change means a reload: secrets and certificates.
@@ -73,11 +77,16 @@ impl Settings {
             let api = ApiSettings { body, most_upload_bytes, passes_unknown_paths, ..upstream::limits(section, body) };
             (transport, api)
         });
-        let (aliases, policy) = root.section("models", models::read);
+        let ((aliases, policy), models) = root.section("models", |section| {
+            (models::read(section), catalogue::read(section, transport.base_url.host(), &mut watched))
+        });
+        let api = ApiSettings { refuses_unknown_models: models.refuses_unknown, ..api };
         let settings = Self {
             server,
             admin_listen,
-            state: root.section("state", |section| state::read(section, overrides.upstream.is_none())),
+            state: root.section("state", |section| {
+                state::read(section, overrides.upstream.is_none() && !overrides.is_keyless)
+            }),
             log: root.section("log", log::read),
             transport,
             api,
@@ -85,6 +94,7 @@ impl Settings {
             queue: root.section("queue", quota::wait),
             aliases,
             policy,
+            models,
             keys,
             watched,
             file,

@@ -38,6 +38,7 @@ pub(super) fn limits(section: &Section<'_>, body: BodyLimits) -> ApiSettings {
         retries: section.number("retries", 2, 0..=10),
         forward_headers: header_names(section),
         passes_unknown_paths: true,
+        refuses_unknown_models: false,
     }
 }
 

@@ -42,8 +42,11 @@ name = "account-{number}"
 api_key = {{ env = "UPSTREAM_KEY_{number}" }}
 rule = "off"
 """
-# A second gateway keeps limits: what it may do in a minute is little.
+# A second gateway keeps limits, what it may do in a minute is little; and it knows OpenAI's names of models.
 LIMITED = """
+[models]
+openai_aliases = true
+
 [upstream]
 base_url = "{upstream}"
 

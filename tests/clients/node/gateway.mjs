@@ -7,6 +7,7 @@ import { afterEach, beforeEach } from 'node:test'
 const values = prefix => Object.entries(process.env).filter(([name]) => name.startsWith(prefix))
 
 export const baseURL = process.env.GATEWAY
+export const limitedURL = process.env.LIMITED_GATEWAY
 export const keys = Object.fromEntries(values('KEY_').map(([name, value]) => [name.slice(4), value]))
 const upstreamKeys = values('UPSTREAM_KEY').map(([, value]) => value)
 

@@ -106,6 +106,23 @@ test('transcription', async () => {
   assert.equal(answer.text, 'A recording of 32000 bytes.')
 })
 
+// Of voices only SiliconFlow's are known yet.
+test("OpenAI's names without a changed line", async () => {
+  const openai = new OpenAI({ baseURL: gateway.limitedURL, apiKey: gateway.keys.ANN })
+  const answer = await openai.chat.completions.create({ model: 'gpt-4o', messages: user(say(TEXT)) })
+  assert.equal(answer.choices[0].message.content, TEXT)
+  const vectors = await openai.embeddings.create({ model: 'text-embedding-3-small', input: ['apple', 'pear'] })
+  assert(vectors.data.length === 2 && vectors.data[0].embedding.length > 100)
+  const file = await toFile(Buffer.alloc(32_000), 'a.wav')
+  assert.equal((await openai.audio.transcriptions.create({ model: 'whisper-1', file })).text, 'A recording of 32000 bytes.')
+  const spoken = await openai.audio.speech.create({ model: 'tts-1', voice: `${SPEECH}:alex`, input: 'Hello', response_format: 'wav' })
+  assert.equal(Buffer.from(await spoken.arrayBuffer()).toString('latin1', 0, 4), 'RIFF')
+  const drawn = await openai.images.generate({ model: 'dall-e-3', prompt: 'A cat', size: '1024x1024' })
+  assert.match(drawn.data[0].url, /^http/)
+  const ids = (await all(openai.models.list())).map(model => model.id)
+  assert(['gpt-4o', 'text-embedding-3-small', 'whisper-1', 'tts-1', 'dall-e-3'].every(id => ids.includes(id)))
+})
+
 test('models', async () => {
   const ids = (await all(client().models.list())).map(model => model.id)
   assert(ids.includes(CHAT) && ids.includes('gpt-4o-mini'))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BASE_URL = os.environ["GATEWAY"]
+LIMITED_URL = os.environ["LIMITED_GATEWAY"]
 KEYS = {name.removeprefix("KEY_"): value for name, value in os.environ.items() if name.startswith("KEY_")}
 UPSTREAM_KEYS = [value for name, value in os.environ.items() if name.startswith("UPSTREAM_KEY")]
 

@@ -162,6 +162,24 @@ def test_transcription(emulator):
     assert answer.text == f"A recording of {len(sound)} bytes." and emulator.billed()["bytes"] == len(sound)
 
 
+def test_openai_names_without_a_changed_line():
+    """Of voices only SiliconFlow's are known yet."""
+    openai_client = OpenAI(base_url=LIMITED_URL, api_key=KEYS["ANN"])
+    answer = openai_client.chat.completions.create(model="gpt-4o", messages=user(say(TEXT)))
+    assert answer.choices[0].message.content == TEXT
+    chunks = openai_client.chat.completions.create(model="gpt-4o-mini", messages=user(say(TEXT)), stream=True)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
+    vectors = openai_client.embeddings.create(model="text-embedding-3-small", input=["apple", "pear"])
+    assert [len(entry.embedding) > 100 for entry in vectors.data] == [True, True]
+    sound = tone()
+    assert openai_client.audio.transcriptions.create(model="whisper-1", file=("a.wav", sound)).text == f"A recording of {len(sound)} bytes."
+    spoken = openai_client.audio.speech.create(model="tts-1", voice=f"{SPEECH}:alex", input="Hello", response_format="wav")
+    assert spoken.content.startswith(b"RIFF")
+    assert openai_client.images.generate(model="dall-e-3", prompt="A cat", size="1024x1024").data[0].url.startswith("http")
+    ids = [model.id for model in openai_client.models.list()]
+    assert {"gpt-4o", "text-embedding-3-small", "whisper-1", "tts-1", "dall-e-3"} <= set(ids)
+
+
 def test_models():
     ids = [model.id for model in client().models.list()]
     assert CHAT in ids and "gpt-4o-mini" in ids
