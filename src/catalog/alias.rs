@@ -1,9 +1,9 @@
 //! Aliases: our name for a model. Exact names and prefixes (`gpt-4o*`), chains followed at load.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::ResolvedModel;
-use super::prefixes::Prefixes;
+use super::names::Names;
 
 /// Why a set of aliases was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,45 +21,40 @@ pub enum AliasError {
 
 /// Aliases ready for look-up; a look-up follows no chain.
 #[derive(Debug, Clone, Default)]
-pub struct Aliases {
-    exact: HashMap<String, String>,
-    prefixes: Prefixes,
-}
+pub struct Aliases(Names<String>);
 
 impl Aliases {
     /// Checks the pairs (alias, target) and resolves chains. What cannot be used is left out and told,
     /// with the alias it is about.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<(String, AliasError)>) {
-        let (mut direct, mut errors, mut accepted) = (Self::default(), Vec::new(), Vec::new());
+        let (mut errors, mut accepted) = (Vec::new(), Vec::new());
         for (alias, target) in pairs {
-            match direct.add(alias, target) {
+            match check(alias, target) {
                 Ok(()) => accepted.push((alias, target)),
                 Err(error) => errors.push((alias.to_owned(), error)),
             }
         }
-        direct.prefixes.sort();
-        let mut ready = Self::default();
-        let mut circles = HashSet::new();
+        let direct = Self(Names::new(accepted.iter().map(|(alias, target)| (*alias, (*target).to_owned()))));
+        let (mut ready, mut circles) = (Vec::new(), HashSet::new());
         for (alias, target) in accepted {
             match direct.follow(alias, target) {
-                Ok(end) => drop(ready.add(alias, &end)),
+                Ok(end) => ready.push((alias, end)),
                 // A circle is told once, whoever leads into it.
                 Err(circle) if !circles.insert(members(&circle)) => {}
                 Err(circle) => errors.push((alias.to_owned(), AliasError::Cycle(circle.join(" -> ")))),
             }
         }
-        ready.prefixes.sort();
-        (ready, errors)
+        (Self(Names::new(ready)), errors)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.prefixes.is_empty()
+        self.0.is_empty()
     }
 
     /// Whether `name` is an alias as it stands, without a pattern.
     pub fn is_exact(&self, name: &str) -> bool {
-        self.exact.contains_key(name)
+        self.0.exact().contains_key(name)
     }
 
     /// The model that `name` stands for; `name` itself when it is no alias.
@@ -70,33 +65,17 @@ impl Aliases {
 
     /// The exact aliases with their models, for lists.
     pub fn exact(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.exact.iter().map(|(alias, target)| (alias.as_str(), target.as_str()))
+        self.0.exact().iter().map(|(alias, target)| (alias.as_str(), target.as_str()))
     }
 
     /// The patterns without their `*`, with their models, in order.
     pub fn patterns(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.prefixes.iter()
+        self.0.prefixes().map(|(prefix, target)| (prefix, target.as_str()))
     }
 
     /// What `name` stands for, if it is an alias.
     pub fn target(&self, name: &str) -> Option<&str> {
-        self.exact.get(name).map(String::as_str).or_else(|| self.prefixes.longest(name))
-    }
-
-    fn add(&mut self, alias: &str, target: &str) -> Result<(), AliasError> {
-        let name = alias.strip_suffix('*').unwrap_or(alias);
-        if target.is_empty() || alias.is_empty() {
-            return Err(AliasError::Empty(alias.to_owned()));
-        }
-        if name.contains('*') {
-            return Err(AliasError::Pattern(alias.to_owned()));
-        }
-        if name.len() == alias.len() {
-            self.exact.insert(name.to_owned(), target.to_owned());
-        } else {
-            self.prefixes.push(name, target);
-        }
-        Ok(())
+        self.0.get(name).map(String::as_str)
     }
 
     /// The end of the chain that begins with `alias` and `target`.
@@ -116,6 +95,16 @@ impl Aliases {
             }
         }
         Ok(path[path.len() - 1].to_owned())
+    }
+}
+
+fn check(alias: &str, target: &str) -> Result<(), AliasError> {
+    if target.is_empty() || alias.is_empty() {
+        return Err(AliasError::Empty(alias.to_owned()));
+    }
+    match alias.strip_suffix('*').unwrap_or(alias).contains('*') {
+        true => Err(AliasError::Pattern(alias.to_owned())),
+        false => Ok(()),
     }
 }
 

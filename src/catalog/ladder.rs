@@ -1,10 +1,10 @@
 //! Aliases that stand for more than one model, or have a policy of their own. Which single model an alias stands for is
 //! in [`alias`](super::alias); here is only what goes beyond that.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::alias::Aliases;
+use super::names::Names;
 use super::policy::Policy;
 
 /// One alias as it is written.
@@ -48,58 +48,23 @@ pub struct Ladders(Names<Ladder>);
 impl Ladders {
     /// Checks what is written, and resolves it by `aliases`. What cannot be used is told, with the alias it is about.
     pub fn new(written: &[Written], aliases: &Aliases) -> (Self, Vec<(String, LadderError)>) {
-        let (mut ladders, mut errors) = (Self::default(), Vec::new());
         if written.iter().all(|alias| alias.models.len() < 2 && alias.policy.is_none()) {
-            return (ladders, errors);
+            return (Self::default(), Vec::new());
         }
-        let mut known = Names::default();
-        written.iter().for_each(|alias| known.add(&alias.alias, alias));
+        let known = Names::new(written.iter().map(|alias| (alias.alias.as_str(), alias)));
+        let (mut ladders, mut errors) = (Vec::new(), Vec::new());
         for alias in written {
             match ladder(alias, &known, aliases) {
-                Ok(ladder) => ladders.0.add(&alias.alias, ladder),
+                Ok(ladder) => ladders.push((alias.alias.as_str(), ladder)),
                 Err(error) => errors.push((alias.alias.clone(), error)),
             }
         }
-        (ladders, errors)
+        (Self(Names::new(ladders)), errors)
     }
 
     /// What the alias that `name` means says besides its model: the exact one, else the longest beginning.
     pub fn get(&self, name: &str) -> Option<&Ladder> {
         self.0.get(name)
-    }
-}
-
-/// Something for each alias, found as [`Aliases`] does.
-#[derive(Debug, Clone)]
-struct Names<T> {
-    exact: HashMap<String, T>,
-    prefixes: HashMap<String, T>,
-    /// Lengths of the prefixes, the longest first.
-    lengths: Vec<usize>,
-}
-
-impl<T> Default for Names<T> {
-    fn default() -> Self {
-        Self { exact: HashMap::new(), prefixes: HashMap::new(), lengths: Vec::new() }
-    }
-}
-
-impl<T> Names<T> {
-    fn get(&self, name: &str) -> Option<&T> {
-        let by_length = |length: &usize| self.prefixes.get(name.get(..*length)?);
-        self.exact.get(name).or_else(|| self.lengths.iter().find_map(by_length))
-    }
-
-    fn add(&mut self, alias: &str, of_it: T) {
-        match alias.strip_suffix('*') {
-            Some(prefix) => {
-                self.prefixes.insert(prefix.to_owned(), of_it);
-                self.lengths.push(prefix.len());
-                self.lengths.sort_unstable_by_key(|length| Reverse(*length));
-                self.lengths.dedup();
-            }
-            None => drop(self.exact.insert(alias.to_owned(), of_it)),
-        }
     }
 }
 

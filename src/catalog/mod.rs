@@ -15,6 +15,7 @@ mod host;
 pub mod ladder;
 pub mod live;
 pub mod model;
+mod names;
 pub mod nearest;
 pub mod openai;
 pub mod plan;

@@ -2,24 +2,30 @@
 //! a request's model costs to resolve.
 
 /// Prefixes with what they stand for.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Prefixes {
+#[derive(Debug, Clone)]
+pub(super) struct Prefixes<T> {
     /// In the order of their bytes, none twice.
-    sorted: Vec<Prefix>,
+    sorted: Vec<Prefix<T>>,
 }
 
 #[derive(Debug, Clone)]
-struct Prefix {
+struct Prefix<T> {
     text: String,
-    target: String,
+    target: T,
     /// The longest of the others that this one begins with.
     shorter: Option<usize>,
 }
 
-impl Prefixes {
+impl<T> Default for Prefixes<T> {
+    fn default() -> Self {
+        Self { sorted: Vec::new() }
+    }
+}
+
+impl<T> Prefixes<T> {
     /// Adds one; it is found after [`Self::sort`].
-    pub(super) fn push(&mut self, prefix: &str, target: &str) {
-        self.sorted.push(Prefix { text: prefix.to_owned(), target: target.to_owned(), shorter: None });
+    pub(super) fn push(&mut self, prefix: &str, target: T) {
+        self.sorted.push(Prefix { text: prefix.to_owned(), target, shorter: None });
     }
 
     /// Makes those that were added ready to be found. Of two that are the same the first one stays.
@@ -35,15 +41,15 @@ impl Prefixes {
         self.sorted.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.sorted.iter().map(|prefix| (prefix.text.as_str(), prefix.target.as_str()))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.sorted.iter().map(|prefix| (prefix.text.as_str(), &prefix.target))
     }
 
     /// What the longest prefix of `name` stands for.
-    pub(super) fn longest(&self, name: &str) -> Option<&str> {
+    pub(super) fn longest(&self, name: &str) -> Option<&T> {
         let after = self.sorted.partition_point(|prefix| prefix.text.as_str() <= name);
         let found = self.begins_with(name, after.checked_sub(1))?;
-        self.sorted.get(found).map(|prefix| prefix.target.as_str())
+        self.sorted.get(found).map(|prefix| &prefix.target)
     }
 
     /// The longest prefix of `name`, when `index` is the last one that does not come after it.
@@ -66,9 +72,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn prefixes(texts: &[String]) -> Prefixes {
+    fn prefixes(texts: &[String]) -> Prefixes<&str> {
         let mut prefixes = Prefixes::default();
-        texts.iter().for_each(|text| prefixes.push(text, text));
+        texts.iter().for_each(|text| prefixes.push(text, text.as_str()));
         prefixes.sort();
         prefixes
     }
@@ -78,7 +84,7 @@ mod tests {
         fn finds_what_a_linear_search_finds(texts in prop::collection::vec("[ab/é]{0,5}", 0..40), name in "[ab/é]{0,8}") {
             let expected = texts.iter().filter(|text| name.starts_with(text.as_str())).max_by_key(|text| text.len());
             let prefixes = prefixes(&texts);
-            prop_assert_eq!(prefixes.longest(&name), expected.map(String::as_str));
+            prop_assert_eq!(prefixes.longest(&name).copied(), expected.map(String::as_str));
         }
     }
 
@@ -88,7 +94,7 @@ mod tests {
         prefixes.push("a", "first");
         prefixes.push("a", "second");
         prefixes.sort();
-        assert_eq!((prefixes.longest("ab"), prefixes.iter().count()), (Some("first"), 1));
-        assert!(Prefixes::default().is_empty() && Prefixes::default().longest("a").is_none());
+        assert_eq!((prefixes.longest("ab"), prefixes.iter().count()), (Some(&"first"), 1));
+        assert!(Prefixes::<()>::default().is_empty() && Prefixes::<()>::default().longest("a").is_none());
     }
 }

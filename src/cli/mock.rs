@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::console::Console;
+use super::signals::End;
 use crate::mock::{self, Charge, LimitSettings, Limits, MockSettings, Rule, Tier};
 
 /// Options of `mock`.
@@ -67,8 +68,10 @@ pub(super) async fn run(arguments: MockArguments, console: &Console) -> Result<E
     let keys = arguments.keys.join(", ");
     let emulator =
         mock::start(arguments.into_settings()).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    // Heard before anybody is told that it runs.
+    let mut end = End::listen()?;
     console.say(&format!("SiliconFlow emulator at {} (key {keys}); Ctrl-C stops it", emulator.base_url()));
-    super::signals::end().await?;
+    end.next().await;
     emulator.stop().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -31,12 +31,3 @@ impl End {
 pub(super) fn hear(kind: SignalKind) -> Result<Signal, String> {
     signal(kind).map_err(|error| format!("cannot listen for signals: {error}"))
 }
-
-/// Waits for the end.
-///
-/// # Errors
-/// That signals cannot be heard.
-pub(super) async fn end() -> Result<(), String> {
-    End::listen()?.next().await;
-    Ok(())
-}
