@@ -14,7 +14,7 @@ use flowgate::quota::{AccountQuota, AdmitError, CallerQuota, QueueSettings, Quot
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::traffic::{Chance, Job, Traffic};
+use crate::traffic::{Chance, FIRST, Job, Traffic};
 use crate::upstream::{Limited, Upstream, Used};
 
 /// 20 s after a full minute: nothing begins as the windows do.
@@ -175,7 +175,15 @@ impl World {
         let (came, allowed) = (self.now(), job.prompt + job.max_tokens);
         let is_let_in = self.upstream().admit(came, allowed);
         if is_let_in {
-            sleep(job.duration).await;
+            // Every second answer is a stream, which begins when its first token comes.
+            let first = if job.output.is_multiple_of(2) {
+                job.duration.min(Duration::from_secs_f64(FIRST))
+            } else {
+                job.duration
+            };
+            sleep(first).await;
+            reservation.accepted();
+            sleep(job.duration - first).await;
             let now = self.now();
             self.upstream().settle(now, came, allowed, job.prompt + job.output);
         }

@@ -16,7 +16,7 @@ const MOST_PROMPT: f64 = 16_000.0;
 /// How far the guess of a prompt is off, as a part of it: Chinese, English.
 const NOISE: [f64; 2] = [0.06, 0.04];
 /// Before the first token, and for each.
-const FIRST: f64 = 0.3;
+pub(crate) const FIRST: f64 = 0.3;
 const EACH: f64 = 0.02;
 /// Samples for what is known of answers beforehand.
 const SAMPLES: u32 = 100_000;

@@ -104,6 +104,9 @@ impl Exchange {
                 Ok(answer) => answer,
                 Err(error) => return Err(unanswered(reservation, error)),
             };
+            if answer.response.status().is_success() {
+                reservation.accepted();
+            }
             if answer.response.status() != StatusCode::TOO_MANY_REQUESTS {
                 return Ok(Reserved { answer, reservation: Some(reservation), waited });
             }

@@ -28,21 +28,15 @@ pub(super) struct Grant {
     /// What for, if it had to.
     pub(super) blocked: Option<Metric>,
     /// Whether there are limits that it counts for.
-    is_recorded: bool,
+    pub(super) is_recorded: bool,
+    /// Whether it tries more than was ever let through.
+    pub(super) is_trial: bool,
     is_sent: AtomicBool,
     is_open: bool,
 }
 
 impl Grant {
-    pub(super) fn new(
-        lane: Arc<Lane>,
-        id: u64,
-        taken: Taken,
-        flow: Flow,
-        cost: f64,
-        levels: [u64; 7],
-        is_recorded: bool,
-    ) -> Self {
+    pub(super) fn new(lane: Arc<Lane>, id: u64, taken: Taken, flow: Flow, cost: f64, levels: [u64; 7]) -> Self {
         Self {
             lane,
             id,
@@ -52,7 +46,8 @@ impl Grant {
             levels,
             waited: Duration::ZERO,
             blocked: None,
-            is_recorded,
+            is_recorded: false,
+            is_trial: false,
             is_sent: AtomicBool::new(false),
             is_open: true,
         }
@@ -70,6 +65,14 @@ impl Grant {
     /// From now on the upstream may have seen it.
     pub(super) fn sent(&self) {
         self.is_sent.store(true, Ordering::Relaxed);
+    }
+
+    /// The upstream has let it in, and may be answering for a long time yet.
+    pub(super) fn accepted(&self) {
+        // Of the others there is nothing to learn before their end.
+        if self.is_trial {
+            self.lane.accepted(self);
+        }
     }
 
     /// It goes upstream once more, which counts there as another request.

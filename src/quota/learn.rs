@@ -169,8 +169,8 @@ impl Beliefs {
         let fits = if is_over { below(good, used) } else { used };
         // Nothing was counted of what was not limited: count from now on.
         let value = believed.map_or(UNKNOWN, |believed| fits.max(believed / MOST_LOWER).min(believed).max(1));
-        // What was let through once and is too much by now shows nothing.
-        let good = if good <= used { good.min(value) } else { value * 9 / 10 };
+        // What was let through once may be too much by now, and what counted then may have been counted wrong.
+        let good = good.min(value * 9 / 10);
         // Where much less counts than is believed, our count is wrong too, and only the belief is refuted.
         let is_counted = used >= value;
         let bad = believed.map(|believed| if is_counted { used.saturating_add(asked).min(believed) } else { believed });

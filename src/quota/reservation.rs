@@ -54,6 +54,11 @@ impl Reservation {
         self.grants().for_each(Grant::sent);
     }
 
+    /// The upstream has begun to answer: it was not refused.
+    pub fn accepted(&self) {
+        self.model.accepted();
+    }
+
     /// The request goes upstream once more, which counts there as another one.
     pub fn again(&self) {
         self.model.again();

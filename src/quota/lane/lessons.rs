@@ -36,6 +36,12 @@ impl State {
         Metric::ALL.into_iter().find(is_tried)
     }
 
+    /// What was tried was not too much.
+    pub(super) fn accepted(&mut self, grant: &Grant) {
+        self.on_trial.remove(&grant.id);
+        self.beliefs.passed_all(&grant.levels, grant.taken.at.at);
+    }
+
     /// Looks whether time has shown more to be possible; which beliefs changed.
     pub(super) fn review(&mut self, now: Now) -> Vec<Metric> {
         if !self.beliefs.review(self.meter.settings().accounting.rule, now) {

@@ -163,13 +163,16 @@ impl Lane {
     fn grant(self: &Arc<Self>, state: &mut State, ask: &Ask, flow: &Flow, taken: Taken) -> Grant {
         let id = self.hub.next_id();
         let levels = state.meter.levels(taken.at);
-        if state.beliefs.is_tried(&levels) {
+        let is_trial = state.beliefs.is_tried(&levels);
+        if is_trial {
             state.on_trial.insert(id);
         }
         state.open.insert(id, taken);
         if let Some(hypotheses) = &mut state.hypotheses {
             hypotheses.took(id, taken.at, ask);
         }
-        Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels, state.is_recorded())
+        let mut grant = Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels);
+        (grant.is_trial, grant.is_recorded) = (is_trial, state.is_recorded());
+        grant
     }
 }

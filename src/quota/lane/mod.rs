@@ -153,6 +153,15 @@ impl Lane {
         Event::Settled { id: grant.id, at: now, spent }
     }
 
+    /// A request that tried more than was ever let through was let in: others may try now.
+    pub(super) fn accepted(self: &Arc<Self>, grant: &Grant) {
+        let now = self.hub.now();
+        self.with(|state| {
+            state.accepted(grant);
+            self.serve_line(state, now);
+        });
+    }
+
     /// The upstream refused a request because of `metric` (or did not say why): it has cost nothing but itself.
     /// Whether by our own reckoning nothing was left by now.
     pub(super) fn refused(
