@@ -7,7 +7,7 @@ use super::head::RequestHead;
 use super::route::Route;
 use crate::catalog::plan::Switch;
 use crate::catalog::policy::ThinkingRule;
-use crate::catalog::{ResolvedModel, openai, quirks};
+use crate::catalog::{ResolvedModel, openai, quirks, voices};
 use crate::wire::json::{self, Object};
 use crate::wire::splice::{self, Edit};
 
@@ -31,6 +31,7 @@ impl Rewrite {
             Route::Completions => rewrite.ask_usage(head),
             Route::Embeddings => rewrite.drop_blank_encoding(head),
             Route::Images => rewrite.image_size(head, model),
+            Route::Speech => rewrite.voice(head, model),
             _ => {}
         }
         rewrite
@@ -165,6 +166,15 @@ impl Rewrite {
         }
     }
 
+    /// A voice by OpenAI's name, or without its model, is refused upstream (siliconflow-api.md, section 10).
+    fn voice(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
+        let Some(member) = head.object.get("voice") else { return };
+        let voice = json::string(member.value).and_then(|voice| voices::voice(&model.id, &voice));
+        if let Some(voice) = voice {
+            self.add("voice", [Edit::replace(member.span.clone(), json::quote(&voice))]);
+        }
+    }
+
     fn add(&mut self, name: &'static str, edits: impl IntoIterator<Item = Edit>) {
         let before = self.edits.len();
         self.edits.extend(edits);
@@ -235,6 +245,17 @@ mod tests {
             assert_eq!(drawn(other, Some(model)).1, ["model"], "{other}");
         }
         assert!(drawn(r#"{"model":"dall-e-3"}"#, None).1.is_empty());
+    }
+
+    #[test]
+    fn voices_get_the_model_that_speaks() {
+        let spoken =
+            |voice: &str| rewrite(Route::Speech, &format!(r#"{{"voice":{voice},"model":"tts-1"}}"#), Some("a/b"));
+        assert_eq!(spoken("\"alloy\"").0, r#"{"voice":"a/b:alex","model":"a/b"}"#);
+        assert_eq!(spoken("\"anna\"").1, ["model", "voice"]);
+        for other in ["\"a/b:anna\"", "\"speech:mine:x:y\"", "null", "7", "{\"id\":\"alloy\"}"] {
+            assert_eq!(spoken(other).1, ["model"], "{other}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod price;
 pub mod quirks;
 mod substitutes;
 mod twins;
+pub mod voices;
 
 pub use catalogue::Catalogue;
 pub use describe::describe;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use quota::{AccountLimits, WaitSettings};
-pub use settings::{AccountSettings, ModelSettings, ServerSettings, Settings, StateSettings};
+pub use settings::{AccountSettings, ModelSettings, ServerSettings, Settings, Stamps, StateSettings, stamps};
 
 use fault::Faults;
 use reader::Section;

@@ -18,7 +18,7 @@ use super::models::Refresher;
 use super::quota::Accounts;
 use super::tls::TlsSource;
 use crate::api::Gateway;
-use crate::config::{self, Environment, Overrides, Settings};
+use crate::config::{self, Environment, Overrides, Settings, stamps};
 use crate::quota::Quota;
 use crate::telemetry::metrics::Metrics;
 
@@ -126,10 +126,7 @@ impl Reloader {
 
     /// Whether a file changed after it was read, and before anybody watched it.
     fn is_stale(&self, files: &BTreeSet<PathBuf>) -> bool {
-        let read_at = self.current.lock().unwrap_or_else(PoisonError::into_inner).0.read_at;
-        let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified());
-        // One that has gone has changed as well.
-        files.iter().map(changed).any(|changed| changed.map_or(true, |changed| changed + TICK > read_at))
+        stamps(files) != self.current.lock().unwrap_or_else(PoisonError::into_inner).0.stamps
     }
 
     /// Reloads whenever a file changes, for as long as it is polled.
@@ -153,10 +150,6 @@ impl Reloader {
         }
     }
 }
-
-/// Systems tell the time of a change by a clock that moves in steps; the longest that Linux has (HZ = 100). A file that was
-/// read a step after it was written is read once more.
-const TICK: Duration = Duration::from_millis(10);
 
 /// Waits until nothing has changed for a while.
 async fn settled(changes: &mut mpsc::Receiver<()>) {

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::fs::read_to_string;
 use std::path::Path;
-use std::time::SystemTime;
 
-use flowgate::config::{self, Environment, Overrides, Settings};
+use flowgate::config::{self, Environment, Overrides, Settings, Stamps};
 
 use super::program::{Home, finished, flowgate, repository};
 
@@ -20,7 +19,7 @@ fn meaning(text: &str) -> String {
     let environment = Environment::new(variables, Path::new("no-dotenv")).unwrap();
     match config::parse(text, None, &Overrides::default(), &environment) {
         // When it was read says nothing about what it means.
-        Ok(settings) => format!("{:#?}", Settings { read_at: SystemTime::UNIX_EPOCH, ..settings }),
+        Ok(settings) => format!("{:#?}", Settings { stamps: Stamps::new(), ..settings }),
         Err(error) => panic!("{error}"),
     }
 }

@@ -10,6 +10,7 @@ mod server;
 mod state;
 mod upstream;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -29,13 +30,23 @@ pub use catalogue::ModelSettings;
 pub use server::ServerSettings;
 pub use state::StateSettings;
 
+/// When each file was last changed, by its own time; `None` where it is not there.
+pub type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
+
+/// When each of `files` was last changed. The system's time of a change and the time of day are different clocks, which
+/// differ by milliseconds, so only what this has told can be compared.
+pub fn stamps<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Stamps {
+    let changed = |file: &PathBuf| std::fs::metadata(file).and_then(|file| file.modified()).ok();
+    files.into_iter().map(|file| (file.clone(), changed(file))).collect()
+}
+
 /// Everything that the file says, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The file it came from.
     pub file: Option<PathBuf>,
-    /// When it was read: what changed later has to be read again.
-    pub read_at: SystemTime,
+    /// When the files were last changed that it was read from: what changed since has to be read again.
+    pub stamps: Stamps,
     /// `[server]`
     pub server: ServerSettings,
     /// `[admin] listen`
@@ -96,9 +107,9 @@ impl Settings {
             policy,
             models,
             keys,
+            stamps: stamps(file.iter().chain(&watched)),
             watched,
             file,
-            read_at: SystemTime::now(),
         };
         root.report_unknown();
         settings
