@@ -111,6 +111,7 @@ impl Traffic {
             output: output_guess,
             max_output: max_tokens,
             duration: takes(output_guess.mean),
+            content: prompt as f64,
         };
         Job { prompt, output, max_tokens, duration: takes(output as f64), ask }
     }

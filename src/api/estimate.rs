@@ -39,7 +39,8 @@ pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Si
     };
     let Expected { prompt, output, duration } = expected;
     let max_output = if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 };
-    let ask = Ask { prompt, output, max_output, duration, ..ask };
+    let content = features.counts().iter().sum();
+    let ask = Ask { prompt, output, max_output, duration, content, ..ask };
     let estimator = estimator.clone();
     Size {
         ask,

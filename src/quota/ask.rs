@@ -19,6 +19,9 @@ pub struct Ask {
     pub max_output: u64,
     /// When it will be over, and its tokens known.
     pub duration: Duration,
+    /// How much there is in it, by no scale: the same request has the same whatever was learned meanwhile. 0 where nothing
+    /// was counted.
+    pub content: f64,
 }
 
 impl Ask {

@@ -20,9 +20,6 @@ const EARLY: Duration = Duration::from_millis(250);
 const MOST: usize = 4096;
 /// How much one promise says about the part of callers that come again (ours).
 const NEWS: f64 = 0.1;
-/// Requests whose tokens are guessed at within this part of each other may be the same (ours): guesses become better
-/// meanwhile. Of several the nearest is meant.
-const SAME: f64 = 0.3;
 
 /// See the module.
 #[derive(Debug)]
@@ -37,18 +34,14 @@ pub struct Promises {
 #[derive(Debug)]
 struct Promise {
     flow: Arc<str>,
-    prompt: f64,
+    /// [`Ask::content`]: guesses of its tokens may become others until it comes again.
+    content: f64,
     amounts: Amounts,
 }
 
 impl Promise {
     fn is_for(&self, flow: &str, ask: &Ask) -> bool {
-        let is_close = self.distance(ask) <= SAME * self.prompt.max(ask.prompt.mean);
-        *self.flow == *flow && is_close && self.amounts.images == ask.images
-    }
-
-    fn distance(&self, ask: &Ask) -> f64 {
-        (self.prompt - ask.prompt.mean).abs()
+        *self.flow == *flow && self.content == ask.content && self.amounts.images == ask.images
     }
 }
 
@@ -65,7 +58,7 @@ impl Promises {
             return;
         }
         self.number += 1;
-        let promise = Promise { flow: flow.clone(), prompt: ask.prompt.mean, amounts: ask.amounts() };
+        let promise = Promise { flow: flow.clone(), content: ask.content, amounts: ask.amounts() };
         self.sum = plus(self.sum, promise.amounts);
         self.kept.insert((start, self.number), promise);
     }
@@ -97,10 +90,8 @@ impl Promises {
 
     /// Whether `flow` comes with `ask` because it was told to; the promise is kept by that.
     pub fn redeem(&mut self, now: Moment, flow: &Arc<str>, ask: &Ask) -> bool {
-        let due = self.kept.range(..=(now.plus(EARLY), u64::MAX));
-        let due = due.filter(|(_, promise)| promise.is_for(flow, ask));
-        let nearest = due.min_by(|(_, left), (_, right)| left.distance(ask).total_cmp(&right.distance(ask)));
-        let Some((&place, _)) = nearest else { return false };
+        let mut due = self.kept.range(..=(now.plus(EARLY), u64::MAX));
+        let Some((&place, _)) = due.find(|(_, promise)| promise.is_for(flow, ask)) else { return false };
         self.remove(place);
         self.return_rate += NEWS * (1.0 - self.return_rate);
         true

@@ -151,6 +151,7 @@ fn ask(chance: &mut Chance) -> Ask {
         output: Guess::default(),
         max_output: chance.below(5),
         duration: Duration::ZERO,
+        content: 0.0,
     }
 }
 

@@ -59,7 +59,8 @@ fn day() -> Limits {
     limits(Metric::Ipd, 400).with(Metric::Rpm, 20, Source::Configured)
 }
 
-const PICTURE: Ask = Ask { images: 1, prompt: GUESS, output: GUESS, max_output: 0, duration: Duration::ZERO };
+const PICTURE: Ask =
+    Ask { images: 1, prompt: GUESS, output: GUESS, max_output: 0, duration: Duration::ZERO, content: 0.0 };
 const GUESS: flowgate::quota::ask::Guess = flowgate::quota::ask::Guess { mean: 0.0, deviation: 0.0 };
 
 /// Pictures that are let in at once; one is one request.

@@ -115,7 +115,12 @@ pub(super) fn caller(name: &str) -> CallerQuota {
 
 /// So many tokens, known beforehand, in so many seconds.
 pub(super) fn tokens(tokens: u64, seconds: u64) -> Ask {
-    Ask { prompt: Guess::exactly(tokens), duration: Duration::from_secs(seconds), ..Ask::default() }
+    Ask {
+        prompt: Guess::exactly(tokens),
+        duration: Duration::from_secs(seconds),
+        content: tokens as f64,
+        ..Ask::default()
+    }
 }
 
 pub(super) fn spent(tokens: u64) -> Spent {
