@@ -35,16 +35,20 @@ pub(super) fn most(facts: &Facts, route: Route, head: &RequestHead<'_>, size: &S
     Some(price.cost(&consumed, at).max(by_day.cost(&consumed, at)))
 }
 
-/// What `usage` has cost at the moment `at`.
-pub(super) fn of(price: &Price, usage: &Usage, at: SystemTime) -> Money {
-    let consumed = Consumed {
+/// What `usage` says was consumed.
+pub fn consumed(usage: &Usage) -> Consumed {
+    Consumed {
         input_tokens: usage.tokens.input,
         cached_tokens: usage.tokens.cached,
         output_tokens: usage.tokens.output,
         images: usage.images,
         ..Consumed::default()
-    };
-    price.cost(&consumed, at)
+    }
+}
+
+/// What `usage` has cost at the moment `at`.
+pub(super) fn of(price: &Price, usage: &Usage, at: SystemTime) -> Money {
+    price.cost(&consumed(usage), at)
 }
 
 /// The same where it is known for sure.

@@ -32,6 +32,7 @@ mod walk;
 mod weigh;
 
 pub use admission::{LimitsOf, QuotaAccess};
+pub use cost::consumed;
 pub use limits::json as limits_json;
 pub use route::Route;
 pub use serve::{ApiSettings, Gateway, Snapshot};

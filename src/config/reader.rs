@@ -71,15 +71,7 @@ impl<'a> Section<'a> {
 
     /// Reads each table in the table `key`, whatever its name.
     pub(super) fn tables(&self, key: &'static str, mut read: impl FnMut(&str, &Section<'a>)) {
-        let Some(value) = self.value(key) else { return };
-        let tables = self.expect(key, value, "a table of tables", value.get_ref().as_table());
-        for (name, value) in tables.into_iter().flatten() {
-            let table = self.expect(key, value, "a table", value.get_ref().as_table());
-            let path = format!("{}.\"{}\"", self.path(key), name.get_ref());
-            let section = Section::new(path, table, self.context);
-            read(name.get_ref(), &section);
-            section.report_unknown();
-        }
+        self.each_table(key, |name, _, section| read(name, section));
     }
 
     /// Hands out each table in the table `key` as it stands, with its name; names in it that are not `known` are faults.
@@ -89,17 +81,23 @@ impl<'a> Section<'a> {
         known: &[&'static str],
         mut read: impl FnMut(&str, &Spanned<DeValue<'a>>),
     ) {
+        self.each_table(key, |name, value, section| {
+            section.asked.borrow_mut().extend(known);
+            if section.table.is_some() {
+                read(name, value);
+            }
+        });
+    }
+
+    fn each_table(&self, key: &'static str, mut read: impl FnMut(&str, &Spanned<DeValue<'a>>, &Section<'a>)) {
         let Some(value) = self.value(key) else { return };
         let tables = self.expect(key, value, "a table of tables", value.get_ref().as_table());
         for (name, value) in tables.into_iter().flatten() {
             let table = self.expect(key, value, "a table", value.get_ref().as_table());
             let path = format!("{}.\"{}\"", self.path(key), name.get_ref());
             let section = Section::new(path, table, self.context);
-            section.asked.borrow_mut().extend(known);
+            read(name.get_ref(), value, &section);
             section.report_unknown();
-            if table.is_some() {
-                read(name.get_ref(), value);
-            }
         }
     }
 
@@ -213,7 +211,11 @@ impl<'a> Section<'a> {
         let read = self.read(key, |value| {
             let found = words.iter().find(|(word, _)| value.as_str() == Some(word)).map(|(_, meaning)| *meaning);
             let all: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
-            found.ok_or_else(|| wrong(&format!("one of {}", all.join(", ")), value))
+            let all = format!("one of {}", all.join(", "));
+            found.ok_or_else(|| match value.as_str() {
+                Some(word) => format!("must be {all}, not \"{word}\""),
+                None => wrong(&all, value),
+            })
         });
         read.unwrap_or(default)
     }

@@ -7,6 +7,7 @@ mod active;
 mod build;
 mod door;
 mod drain;
+mod events;
 mod guarded_io;
 mod head_scan;
 mod models;

@@ -8,10 +8,9 @@ use arc_swap::ArcSwap;
 use tracing::info;
 
 use super::spill::Spill;
-use crate::api::{LimitsOf, QuotaAccess, Route};
+use crate::api::{self, LimitsOf, QuotaAccess, Route};
 use crate::catalog::Catalogue;
 use crate::catalog::model::Kind;
-use crate::catalog::price::Consumed;
 use crate::config::{AccountSettings, Settings};
 use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
@@ -219,15 +218,8 @@ impl Book for Accounts {
     fn note(&self, account: &str, model: &str, usage: &Usage) {
         let catalogue = self.catalogue.load();
         let Some(model) = catalogue.get(model).filter(|model| model.price.is_some()) else { return };
-        let consumed = Consumed {
-            input_tokens: usage.tokens.input,
-            cached_tokens: usage.tokens.cached,
-            output_tokens: usage.tokens.output,
-            images: usage.images,
-            ..Consumed::default()
-        };
         let now = SystemTime::now();
-        if let (Some(cost), Some(account)) = (model.cost(&consumed, now), self.known().get_mut(account)) {
+        if let (Some(cost), Some(account)) = (model.cost(&api::consumed(usage), now), self.known().get_mut(account)) {
             account.spend.add(now, cost);
         }
     }

@@ -1,10 +1,10 @@
 //! What spilling from free models to paid ones has cost today, kept over restarts in a journal of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{error, warn};
 
+use super::events::{Failures, Postcard};
 use super::run::StartError;
 use crate::quota::budget::{BudgetEvent, BudgetSnapshot, Budgets};
 use crate::quota::moment::Clock;
@@ -14,8 +14,6 @@ use crate::telemetry::metrics::Metrics;
 
 /// The journal's name in the state folder.
 const NAME: &str = "spill";
-/// Room for the usual event (bytes; ours).
-const EVENT_BYTES: usize = 48;
 
 /// What requests look at when they may go from free to paid.
 #[derive(Debug, Clone)]
@@ -82,16 +80,6 @@ fn known<T, E: std::fmt::Display>(read: Result<T, E>) -> Option<T> {
 }
 
 fn recorder(journal: Arc<Journal>, metrics: Arc<Metrics>) -> impl Fn(&BudgetEvent) + Send + Sync {
-    let failures = AtomicU64::new(0);
-    move |event| {
-        let written = postcard::to_extend(event, Vec::with_capacity(EVENT_BYTES)).map_err(|error| error.to_string());
-        let written = written.and_then(|bytes| journal.append(&bytes).map_err(|error| error.to_string()));
-        if let Err(error) = written {
-            metrics.quota.unwritten.inc();
-            // A full disk would fill the log as well.
-            if failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-                error!(error, "what was spent cannot be written down; a restart may forget it");
-            }
-        }
-    }
+    let failures = Failures::new(metrics, "what was spent");
+    move |event| failures.note(journal.append_all([Postcard(event)]))
 }

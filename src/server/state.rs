@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
+use super::events::{Failures, Postcard};
 use super::quota::Accounts;
 use super::run::StartError;
 use super::spill::Purse;
@@ -18,7 +17,7 @@ use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
 use crate::quota::spend::MonthSpend;
-use crate::state::{Encode, Folder, Journal, StateError};
+use crate::state::{Folder, Journal, StateError};
 use crate::telemetry::metrics::Metrics;
 
 /// How often a snapshot is made, if anything happened (ours).
@@ -89,37 +88,6 @@ fn write(journal: &Journal, records: &[RecordRef<'_>]) -> Result<(), StateError>
     }
 }
 
-/// A record as it is written down.
-struct Postcard<'a>(&'a RecordRef<'a>);
-
-impl Encode for Postcard<'_> {
-    fn encode(&self, out: &mut Vec<u8>) {
-        // Only a value of a length that is not known could not be written, and a buffer without room.
-        let _cannot_fail = postcard::serialize_with_flavor(self.0, Onto(out));
-    }
-}
-
-/// Where postcard puts its bytes.
-struct Onto<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Onto<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 fn event(bytes: &[u8]) -> Option<Record> {
     postcard::from_bytes(bytes)
         .map_err(|error| warn!(%error, "an event of the state cannot be read and is left out"))
@@ -132,18 +100,11 @@ pub(super) fn recorder(
     written: Arc<Notify>,
     metrics: Arc<Metrics>,
 ) -> impl Fn(&[RecordRef<'_>]) + Send + Sync {
-    let failures = AtomicU64::new(0);
+    let failures = Failures::new(metrics, "an event of the quota");
     move |records| {
         let Some(journal) = &journal else { return };
-        let result = write(journal, records);
+        failures.note(write(journal, records));
         written.notify_one();
-        if let Err(error) = result {
-            metrics.quota.unwritten.inc();
-            // A full disk would fill the log as well.
-            if failures.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
-                error!(%error, "an event of the quota cannot be written down; a restart may forget it");
-            }
-        }
     }
 }
 

@@ -4,47 +4,30 @@
 //! answered for it, and only the first [`MAX_MODELS`] of them; the rest count as `other`, so that
 //! hostile names cannot make series.
 
-use std::collections::HashSet;
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use prometheus::{
-    Encoder, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
-};
-
-/// How many models get series of their own (ours; SiliconFlow listed 87 on 2026-07-21).
-pub const MAX_MODELS: usize = 256;
-/// The label of every model beyond that, and of names nobody answered for.
-pub const OTHER: &str = "other";
-
-/// From a local refusal to a long reasoning answer (seconds; ours, within clients.md B1).
-const DURATION_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
-/// OpenTelemetry GenAI, `gen_ai.server.time_to_first_token` (clients.md B2), without the finest.
-const FIRST_TOKEN_BUCKETS: &[f64] =
-    &[0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0];
-/// OpenTelemetry GenAI, `gen_ai.server.time_per_output_token` (clients.md B2).
-const PER_TOKEN_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
-
+mod families;
+mod labels;
 pub mod models;
 pub mod policy;
 pub mod quota;
+mod requests;
 
+use families::Families;
+use labels::ModelLabels;
+pub use labels::{MAX_MODELS, OTHER};
 use models::ModelMetrics;
 use policy::PolicyMetrics;
 use quota::QuotaMetrics;
+pub use requests::Observation;
+use requests::RequestMetrics;
 
 /// The metrics of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    model_labels: RwLock<HashSet<String>>,
-    requests: IntCounterVec,
-    duration: HistogramVec,
-    first_token: HistogramVec,
-    per_token: HistogramVec,
-    tokens: IntCounterVec,
-    usage: IntCounterVec,
+    labels: ModelLabels,
+    requests: RequestMetrics,
     in_flight: IntGaugeVec,
     upstream_errors: IntCounterVec,
     upstream_retries: IntCounterVec,
@@ -69,27 +52,6 @@ pub struct Metrics {
     pub models: ModelMetrics,
 }
 
-/// What is known of one request when it is over; see [`Metrics::observe`].
-#[derive(Debug, Clone)]
-pub struct Observation<'a> {
-    /// Route template, a constant of the program.
-    pub route: &'static str,
-    /// Virtual key's name, from the configuration.
-    pub key: &'a str,
-    /// The model that was really called.
-    pub model: &'a str,
-    /// HTTP status the caller saw; 499 when it left before there was one.
-    pub status: u16,
-    /// From the request's head to the last byte of the answer.
-    pub duration: Duration,
-    /// From the request's head to the first byte of a streamed answer.
-    pub first_token: Option<Duration>,
-    /// Tokens: input, output, cached (part of input), reasoning (part of output).
-    pub tokens: [u64; 4],
-    /// How the usage is known: `exact`, `at_least`, `estimated`, `unknown`, `none`.
-    pub certainty: &'static str,
-}
-
 impl Metrics {
     /// A fresh set with every family registered.
     ///
@@ -109,36 +71,8 @@ impl Metrics {
         let new = Families { registry };
         Ok(Self {
             registry: registry.clone(),
-            model_labels: RwLock::default(),
-            requests: new.counters(
-                "flowgate_requests_total",
-                "Requests answered, by HTTP status (499: the caller left first).",
-                &["route", "model", "code"],
-            )?,
-            duration: new.histogram(
-                "flowgate_request_duration_seconds",
-                "From a request's head to the last byte of its answer.",
-                &["route", "model"],
-                DURATION_BUCKETS,
-            )?,
-            first_token: new.histogram(
-                "flowgate_time_to_first_token_seconds",
-                "From a request's head to the first byte of its streamed answer.",
-                &["route", "model"],
-                FIRST_TOKEN_BUCKETS,
-            )?,
-            per_token: new.histogram(
-                "flowgate_time_per_output_token_seconds",
-                "Time between output tokens of a streamed answer, first token excluded.",
-                &["model"],
-                PER_TOKEN_BUCKETS,
-            )?,
-            tokens: new.counters(
-                "flowgate_tokens_total",
-                "Tokens the upstream reported; cached is part of input, reasoning part of output.",
-                &["key", "model", "type"],
-            )?,
-            usage: new.counters("flowgate_usage_total", "Requests by how their usage is known.", &["certainty"])?,
+            labels: ModelLabels::default(),
+            requests: RequestMetrics::new(&new)?,
             in_flight: new.gauges("flowgate_requests_in_flight", "Requests being served now.", &["route"])?,
             upstream_errors: new.counters(
                 "flowgate_upstream_errors_total",
@@ -193,6 +127,7 @@ impl Metrics {
 
     /// Known series start at 0, so that `rate()` sees the first event.
     fn initialise(&self) {
+        self.requests.initialise();
         self.quota.initialise();
         self.policy.initialise();
         self.models.initialise();
@@ -202,9 +137,6 @@ impl Metrics {
         for result in ["ok", "refused"] {
             self.reloads.with_label_values(&[result]);
         }
-        for certainty in ["exact", "at_least", "estimated", "unknown"] {
-            self.usage.with_label_values(&[certainty]);
-        }
         for reason in ["connect", "busy"] {
             self.upstream_retries.with_label_values(&[reason]);
         }
@@ -212,52 +144,12 @@ impl Metrics {
 
     /// Counts one finished request. Called once for each request, whatever ended it.
     pub fn observe(&self, seen: &Observation<'_>) {
-        let model = if self.admits(seen.model, seen.status < 300) { seen.model } else { OTHER };
-        let mut code = [0; 3];
-        self.requests.with_label_values(&[seen.route, model, status_text(seen.status, &mut code)]).inc();
-        self.duration.with_label_values(&[seen.route, model]).observe(seen.duration.as_secs_f64());
-        if seen.certainty != "none" {
-            self.usage.with_label_values(&[seen.certainty]).inc();
-        }
-        for (kind, count) in ["input", "output", "cached", "reasoning"].into_iter().zip(seen.tokens) {
-            if count > 0 {
-                self.tokens.with_label_values(&[seen.key, model, kind]).inc_by(count);
-            }
-        }
-        if let Some(first) = seen.first_token {
-            self.observe_stream(seen, model, first);
-        }
-    }
-
-    fn observe_stream(&self, seen: &Observation<'_>, model: &str, first: Duration) {
-        self.first_token.with_label_values(&[seen.route, model]).observe(first.as_secs_f64());
-        let output = seen.tokens[1];
-        if output > 1 {
-            let rest = seen.duration.saturating_sub(first).as_secs_f64();
-            self.per_token.with_label_values(&[model]).observe(rest / (output - 1) as f64);
-        }
+        self.requests.observe(seen, self.labels.label(seen.model, seen.status < 300));
     }
 
     /// The label of a model that may or may not have one.
     pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
-        if self.admits(model, false) { model } else { OTHER }
-    }
-
-    /// Whether `model` may be a label value.
-    fn admits(&self, model: &str, answered: bool) -> bool {
-        if model.is_empty() || model.len() > 128 {
-            return false;
-        }
-        let known = self.model_labels.read().unwrap_or_else(PoisonError::into_inner);
-        if known.contains(model) {
-            return true;
-        }
-        let room = known.len() < MAX_MODELS;
-        drop(known);
-        answered && room && {
-            let mut known = self.model_labels.write().unwrap_or_else(PoisonError::into_inner);
-            known.len() < MAX_MODELS && known.insert(model.to_owned())
-        }
+        self.labels.label(model, false)
     }
 
     /// The gauge of requests in flight on `route`.
@@ -338,59 +230,3 @@ pub const UPSTREAM_CAUSES: &[&str] = &[
     "model",
     "request",
 ];
-
-fn status_text(status: u16, buffer: &mut [u8; 3]) -> &str {
-    for (place, divisor) in [100, 10, 1].into_iter().enumerate() {
-        buffer[place] = b'0' + u8::try_from(status / divisor % 10).unwrap_or(0);
-    }
-    std::str::from_utf8(buffer).unwrap_or("000")
-}
-
-struct Families<'a> {
-    registry: &'a Registry,
-}
-
-impl Families<'_> {
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-        let family = IntCounterVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        let counter = IntCounter::new(name, help)?;
-        self.registry.register(Box::new(counter.clone()))?;
-        Ok(counter)
-    }
-
-    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-        let family = IntGaugeVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        let gauge = IntGauge::new(name, help)?;
-        self.registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn float_gauge(&self, name: &str, help: &str) -> prometheus::Result<Gauge> {
-        let gauge = Gauge::new(name, help)?;
-        self.registry.register(Box::new(gauge.clone()))?;
-        Ok(gauge)
-    }
-
-    fn float_gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
-        let family = GaugeVec::new(Opts::new(name, help), labels)?;
-        self.registry.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-
-    fn histogram(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> prometheus::Result<HistogramVec> {
-        let options = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-        let family = HistogramVec::new(options, labels)?;
-        self.registry.register(Box::new(family.clone()))?;
-        Ok(family)
-    }
-}

@@ -1,0 +1,65 @@
+//! How events stand in journals, and what happens when one cannot be written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use tracing::error;
+
+use crate::state::{Encode, StateError};
+use crate::telemetry::metrics::Metrics;
+
+/// A record as it is written down.
+pub(super) struct Postcard<'a, T>(pub(super) &'a T);
+
+impl<T: Serialize> Encode for Postcard<'_, T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        // Only a value of a length that is not known could not be written, and a buffer without room.
+        let _cannot_fail = postcard::serialize_with_flavor(self.0, Onto(out));
+    }
+}
+
+/// Where postcard puts its bytes.
+struct Onto<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Onto<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Counts events that were not written down.
+pub(super) struct Failures {
+    metrics: Arc<Metrics>,
+    what: &'static str,
+    count: AtomicU64,
+}
+
+impl Failures {
+    /// None yet; `what` is not written down.
+    pub(super) fn new(metrics: Arc<Metrics>, what: &'static str) -> Self {
+        Self { metrics, what, count: AtomicU64::new(0) }
+    }
+
+    /// Tells of one, if `written` is one. A full disk would fill the log as well, so most are only counted.
+    pub(super) fn note(&self, written: Result<(), StateError>) {
+        let Err(error) = written else { return };
+        self.metrics.quota.unwritten.inc();
+        if self.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
+            error!(%error, "{} cannot be written down; a restart may forget it", self.what);
+        }
+    }
+}
