@@ -1,0 +1,110 @@
+//! One request, as it is kept.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quota::money::Money;
+
+/// A word of a closed set, such as a route's template or how a request ended.
+pub type Label = Cow<'static, str>;
+
+/// One request of a known caller. Never holds a prompt, an answer or a key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Row {
+    /// Its number, given when it was first written down: each request has its own, later ones have larger ones. A row
+    /// that is filed twice is there once.
+    pub seq: u64,
+    /// The request's id, as its caller was told.
+    pub id: String,
+    /// When it began (milliseconds since 1970, UTC).
+    pub at_ms: u64,
+    /// Name of the virtual key; `open` where there are none.
+    pub key: Arc<str>,
+    /// The key's team; empty without one.
+    pub team: Arc<str>,
+    /// The key's tags, sorted, with commas between them.
+    pub tags: Arc<str>,
+    /// The account that it was sent with; empty if it was not sent.
+    pub account: Arc<str>,
+    /// The model as the caller wrote it; empty where there is none.
+    pub asked: Arc<str>,
+    /// The model that was called; empty if none was.
+    pub model: Arc<str>,
+    /// By which right: `free`, `name`, `policy`, `spill`; empty if none was called.
+    pub right: Label,
+    /// The route's template, such as `/chat/completions`.
+    pub endpoint: Label,
+    /// Status that the caller saw; 499 for one who left before.
+    pub status: u16,
+    /// How it ended: `complete`, `refused`, `caller_gone`, `broken`, or `unknown` where the process died.
+    pub outcome: Label,
+    /// How its usage is known: `exact`, `at_least`, `estimated`, `unknown`, `none`.
+    pub usage: Label,
+    /// Prompt tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Tokens of the answer, reasoning included.
+    pub output_tokens: u64,
+    /// The part of the prompt that came from the cache.
+    pub cached_tokens: u64,
+    /// The part of the answer that was reasoning.
+    pub reasoning_tokens: u64,
+    /// Pictures made.
+    pub images: u64,
+    /// Audio heard or made, video made (milliseconds).
+    pub media_ms: u64,
+    /// What it cost, at the price in force when it began; `None` where no source gives a price.
+    pub cost: Option<Money>,
+    /// That price, as the catalogue writes it (JSON); empty where there is none.
+    pub price: Arc<str>,
+    /// How long it stood in line (milliseconds).
+    pub queued_ms: u64,
+    /// Until the first byte of a streamed answer (milliseconds).
+    pub first_ms: Option<u64>,
+    /// Until its end (milliseconds).
+    pub total_ms: u64,
+    /// Calls of the upstream that it took.
+    pub attempts: u32,
+    /// Edits of the request and the answer, as in `x-flowgate-edits`.
+    pub edits: Arc<str>,
+    /// The upstream's id of the request.
+    pub trace_id: String,
+    /// What is strange about it.
+    pub flags: Flags,
+}
+
+/// What is strange about a row, as bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// The upstream reported more than can be; what can be was taken.
+    pub const CLAMPED: Self = Self(1);
+    /// The process died before the request was over: what was held for it counts as its cost.
+    pub const INTERRUPTED: Self = Self(1 << 1);
+    /// The caller had left; the answer was read to its end for the usage.
+    pub const DRAINED: Self = Self(1 << 2);
+    /// It cost more than was held for it.
+    pub const OVERRUN: Self = Self(1 << 3);
+
+    /// Every flag with its word.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::CLAMPED, "clamped"),
+        (Self::INTERRUPTED, "interrupted"),
+        (Self::DRAINED, "drained"),
+        (Self::OVERRUN, "overrun"),
+    ];
+
+    /// Whether all bits of `flag` are set.
+    pub fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 == flag.0
+    }
+
+    /// Sets the bits of `flag`.
+    pub fn set(&mut self, flag: Self) {
+        self.0 |= flag.0;
+    }
+}

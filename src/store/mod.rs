@@ -1,0 +1,70 @@
+//! The database in the state folder: SQLite in one file, `flowgate.db`, for ledger and keys.
+//!
+//! Knows what rows and keys are, and how they are kept; not who asks. Several processes may have it open: the gateway and
+//! commands beside it. Every method blocks.
+
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::ledger::StoreError;
+
+/// The file's name in the state folder.
+pub const FILE: &str = "flowgate.db";
+
+/// How long a statement waits for another process (ours): a command beside the gateway writes for milliseconds.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// An open database.
+#[derive(Debug)]
+pub struct Database {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+}
+
+impl Database {
+    /// Opens the database in `folder`, which must be there, and brings its tables up to date. `is_synced`: whether
+    /// what was filed outlasts a power failure.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(folder: &Path, is_synced: bool) -> Result<Self, StoreError> {
+        let path = folder.join(FILE);
+        let failed = |error| Self::error(&path, error);
+        let mut connection = Connection::open(&path).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", if is_synced { "FULL" } else { "NORMAL" }).map_err(failed)?;
+        schema::migrate(&mut connection, &path)?;
+        Ok(Self { writer: Mutex::new(connection), path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The one connection that writes.
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What SQLite says, in our words.
+    fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+        |error| Self::error(&self.path, error)
+    }
+
+    fn error(path: &Path, error: rusqlite::Error) -> StoreError {
+        let place = path.display().to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => StoreError::Full(place),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked(place),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(place, error.to_string()),
+            _ => StoreError::Failed(place, error.to_string()),
+        }
+    }
+}
