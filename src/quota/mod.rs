@@ -3,6 +3,7 @@
 //! Pure arithmetic and time: knows no HTTP, no file and no metric name, and every moment is handed in. Start with
 //! [`Quota::admit`]; what counts is in [`meter`], who is next in [`fair`], what refusals teach in [`learn`].
 
+pub mod allowance;
 pub mod ask;
 pub mod budget;
 pub mod calendar;

@@ -17,7 +17,8 @@ use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
 use crate::quota::spend::MonthSpend;
-use crate::state::{Folder, Journal, StateError};
+use crate::state::{Durability, Folder, Journal, StateError};
+use crate::store::Database;
 use crate::telemetry::metrics::Metrics;
 
 /// How often a snapshot is made, if anything happened (ours).
@@ -46,6 +47,8 @@ pub(super) struct Loaded {
     pub(super) snapshot: Snapshot,
     /// For what else is kept there.
     pub(super) folder: Folder,
+    /// The database in it.
+    pub(super) database: Arc<Database>,
 }
 
 impl Loaded {
@@ -62,7 +65,10 @@ impl Loaded {
         }
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
         snapshot.records.extend(replay.records.iter().filter_map(|record| event(record)));
-        Ok(Self { folder, journal: Arc::new(journal), snapshot })
+        let is_synced = settings.state.durability == Durability::Power;
+        let database = Database::open(&settings.state.dir, is_synced);
+        let database = database.map_err(|error| StartError::Settings(error.to_string()))?;
+        Ok(Self { folder, journal: Arc::new(journal), database: Arc::new(database), snapshot })
     }
 
     /// The events, to be lived through again.
