@@ -1,7 +1,8 @@
 //! What the upstream's refusals teach about its limits: lower at once, higher with care, sure of both in the end.
 //!
 //! For each metric two counts are kept: the most that went through (`good`) and the least that was refused (`bad`). The
-//! belief lies between them and closes in.
+//! belief lies between them and closes in. Of a bucket they are beliefs: what counts in it depends on how fast it is thought
+//! to drain, so only whether a belief has lasted tells anything.
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const MEMORY: Duration = Duration::from_secs(3600);
 const STEP: f64 = 1.25;
 /// Closer together than that, `good` and `bad` are the limit (ours).
 const CLOSE: f64 = 1.02;
+/// The same of a bucket (ours): a little too much fills it again and again.
+const CLOSE_BUCKET: f64 = 1.12;
 /// A refusal lowers a belief to a half at most, if less than that counts (ours): a bucket of which we think that it is
 /// larger also drains faster, so that hardly anything seems to be in it.
 const MOST_LOWER: u64 = 2;
@@ -107,14 +110,14 @@ impl Beliefs {
         self.refusals[metric.index()]
     }
 
-    /// The upstream refused, because of `metric`, what was sent at `sent` while `used` counted by our reckoning and `asked`
-    /// would have come on top of it. Until the moment returned, nothing more should be sent.
-    pub fn refused(&mut self, metric: Metric, used: u64, asked: u64, sent: Moment, now: Now) -> Moment {
+    /// The upstream, counting by `rule`, refused because of `metric` what was sent at `sent` while `used` counted by our
+    /// reckoning and `asked` would have come on top of it. Until the moment returned, nothing more should be sent.
+    pub fn refused(&mut self, rule: Rule, metric: Metric, used: u64, asked: u64, sent: Moment, now: Now) -> Moment {
         let is_news = self.is_news(metric, sent);
         let peak = self.trials[metric.index()].peak;
         let until = self.rest(metric, sent, now);
         self.refusals[metric.index()] += 1;
-        if is_news {
+        if is_news && !(rule == Rule::Bucket && self.step_back(metric, now)) {
             self.lower(metric, used, asked, peak, now);
         }
         until
@@ -153,6 +156,16 @@ impl Beliefs {
             Span::Hour => now.at.plus(Period::hours(Duration::ZERO).next(now.wall).since(now.wall)),
             Span::Day => now.at.plus(Period::days(Duration::ZERO).next(now.wall).since(now.wall)),
         }
+    }
+
+    /// A bucket has refused what was only being tried: the belief that lasted before holds again. Whether there was one.
+    fn step_back(&mut self, metric: Metric, now: Now) -> bool {
+        let Some(lesson) = &mut self.lessons[metric.index()] else { return false };
+        let is_tried = 0 < lesson.good && !is_close(lesson.good, lesson.value, CLOSE);
+        if is_tried {
+            *lesson = Lesson { value: lesson.good, bad: Some(lesson.value), refused_at: now.at, ..*lesson };
+        }
+        is_tried
     }
 
     /// `used` was too much, and `peak` was let through since the last change.
@@ -206,32 +219,39 @@ impl Beliefs {
 
     /// Whether a belief changed because time has passed without a refusal.
     pub fn review(&mut self, rule: Rule, now: Now) -> bool {
-        let trial = if rule == Rule::Bucket { BUCKET_TRIAL } else { TRIAL };
-        let reviewed = Metric::ALL.map(|metric| self.review_metric(metric, trial, now));
+        let reviewed = Metric::ALL.map(|metric| self.review_metric(rule, metric, now));
         reviewed.contains(&true)
     }
 
-    fn review_metric(&mut self, metric: Metric, length: Duration, now: Now) -> bool {
+    fn review_metric(&mut self, rule: Rule, metric: Metric, now: Now) -> bool {
+        let length = if rule == Rule::Bucket { BUCKET_TRIAL } else { TRIAL };
         let trial = self.trials[metric.index()];
         if now.at.since(trial.since) < length {
             return false;
         }
         self.trials[metric.index()] = Trial { since: now.at, peak: 0, is_pressed: false, ..trial };
-        if let Some(lesson) = &mut self.lessons[metric.index()] {
-            lesson.good = lesson.good.max(trial.peak.min(lesson.value));
-        }
         // After a refusal something has to go through first.
-        trial.is_pressed && trial.in_a_row == 0 && self.raise(metric, trial.peak, now)
+        let has_lasted = trial.is_pressed && trial.in_a_row == 0;
+        let proven = match rule {
+            Rule::Bucket if has_lasted => u64::MAX,
+            Rule::Bucket => 0,
+            Rule::Sliding | Rule::Fixed => trial.peak,
+        };
+        if let Some(lesson) = &mut self.lessons[metric.index()] {
+            lesson.good = lesson.good.max(proven.min(lesson.value));
+        }
+        has_lasted && self.raise(rule, metric, proven, now)
     }
 
     /// All that was believed was used and nothing refused: a little more may be believed.
-    fn raise(&mut self, metric: Metric, peak: u64, now: Now) -> bool {
+    fn raise(&mut self, rule: Rule, metric: Metric, proven: u64, now: Now) -> bool {
         let Some(base) = self.base.get(metric) else { return false };
         let old = self.lessons[metric.index()];
         let value = old.map_or(base.value, |lesson| lesson.value);
-        let good = old.map_or(0, |lesson| lesson.good).max(peak.min(value));
+        let good = old.map_or(0, |lesson| lesson.good).max(proven.min(value));
         let bad = old.and_then(|lesson| lesson.bad.filter(|_| now.at.since(lesson.refused_at) < MEMORY));
-        let higher = higher(base, value, good, bad).filter(|higher| *higher > value);
+        let close = if rule == Rule::Bucket { CLOSE_BUCKET } else { CLOSE };
+        let higher = higher(base, value, (good, bad), close).filter(|higher| *higher > value);
         let Some(value) = higher else { return false };
         let refused_at = old.map(|lesson| lesson.refused_at).unwrap_or_default();
         self.lessons[metric.index()] = Some(Lesson { value, good, bad, refused_at });
@@ -243,8 +263,8 @@ impl Beliefs {
 }
 
 /// Whether `value` is hardly more than `good`.
-fn is_close(good: u64, value: u64) -> bool {
-    value as f64 <= good as f64 * CLOSE
+fn is_close(good: u64, value: u64, close: f64) -> bool {
+    value as f64 <= good as f64 * close
 }
 
 /// What to believe when `used` was too much and `good` was not.
@@ -254,10 +274,10 @@ fn below(good: u64, used: u64) -> u64 {
 }
 
 /// What to believe next, if it is worth trying.
-fn higher(base: Limit, value: u64, good: u64, bad: Option<u64>) -> Option<u64> {
+fn higher(base: Limit, value: u64, (good, bad): (u64, Option<u64>), close: f64) -> Option<u64> {
     let step = (value as f64 * STEP).ceil() as u64;
     match bad {
-        Some(bad) if is_close(good.max(value), bad) => None,
+        Some(bad) if is_close(good.max(value), bad, close) => None,
         Some(bad) => Some(((good.max(value) as f64 * bad as f64).sqrt() as u64).min(step)),
         // Numbers that somebody stands for are not passed; the others are only starting points.
         None if matches!(base.source, Source::Configured | Source::Documented) => Some(step.min(base.value)),
@@ -280,7 +300,7 @@ mod tests {
             let value = beliefs.limits().get(Metric::Tpm).unwrap().value;
             beliefs.pressed(Metric::Tpm);
             if value > truth {
-                beliefs.refused(Metric::Tpm, truth, 0, now.at, now);
+                beliefs.refused(Rule::Sliding, Metric::Tpm, truth, 0, now.at, now);
             } else {
                 beliefs.passed(Metric::Tpm, value, now.at);
             }
@@ -311,11 +331,12 @@ mod tests {
     fn a_refusal_out_of_nothing_is_somebody_elses_use() {
         let mut beliefs = base(50_000, Source::Documented);
         let at = |seconds: u64| Now::both(Moment::of_seconds(1_000_000 + seconds));
-        let rest =
-            |second: u64| beliefs.refused(Metric::Tpm, 3, 0, at(second).at, at(second)).since(at(second).at).as_secs();
+        let rest = |second: u64| {
+            beliefs.refused(Rule::Sliding, Metric::Tpm, 3, 0, at(second).at, at(second)).since(at(second).at).as_secs()
+        };
         assert_eq!([0, 10, 20, 30, 40, 50, 60].map(rest), [5, 10, 20, 40, 80, 100, 100]);
         // Sent before the last refusal was known: nothing new.
-        assert_eq!(beliefs.refused(Metric::Tpm, 3, 0, at(59).at, at(61)), at(160).at);
+        assert_eq!(beliefs.refused(Rule::Sliding, Metric::Tpm, 3, 0, at(59).at, at(61)), at(160).at);
         assert_eq!(beliefs.limits().get(Metric::Tpm).unwrap().value, 50_000);
     }
 }

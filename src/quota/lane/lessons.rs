@@ -10,7 +10,7 @@ use crate::quota::moment::Now;
 use crate::quota::rule::Accounting;
 
 /// How many may try at once whether more is let through than ever before (ours): so many are refused if it is not.
-const MOST_ON_TRIAL: usize = 2;
+const MOST_ON_TRIAL: usize = 1;
 
 /// What a refusal has taught.
 pub(super) struct Lesson {
@@ -94,6 +94,7 @@ impl State {
             metrics.extend(metric);
         }
         let is_news = metric.is_some_and(|metric| self.beliefs.is_news(metric, grant.taken.at.at));
+        let accounting = self.meter.settings().accounting;
         for each in &metrics {
             // What counted when it was sent decided, or what came to count since then.
             let used = self.meter.used(*each, now).max(grant.levels[each.index()]);
@@ -103,7 +104,9 @@ impl State {
             let asked = asked.saturating_sub(1);
             let others = self.meter.shown(*each, others, asked, now);
             let until = match metric {
-                Some(_) if !is_explained => self.beliefs.refused(*each, others, asked, grant.taken.at.at, now),
+                Some(_) if !is_explained => {
+                    self.beliefs.refused(accounting.rule, *each, others, asked, grant.taken.at.at, now)
+                }
                 _ => self.beliefs.rest(*each, grant.taken.at.at, now),
             };
             self.meter.freeze(*each, until);
