@@ -6,6 +6,7 @@ mod binary;
 mod catalog;
 mod data_path;
 mod house;
+mod ledger;
 mod mock;
 mod policy;
 mod quota;

@@ -12,6 +12,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::ratelimit;
 use super::route::Route;
+use crate::quota::allowance::Allowance;
 use crate::quota::ask::{Ask, Spent};
 use crate::quota::budget::Budgets;
 use crate::quota::estimate::Estimator;
@@ -20,9 +21,9 @@ use crate::quota::metric::Amounts;
 use crate::quota::sticky::Sticky;
 use crate::quota::view::Left;
 use crate::quota::{AccountQuota, AdmitError, Quota, Refused, Request, Reservation};
-use crate::relay::settle::Book;
+use crate::relay::settle::Paid;
 use crate::upstream::refusal::{Cause, Refusal};
-use crate::upstream::{Answer, KeyLease, RequestBody, UpstreamError};
+use crate::upstream::{Account, Answer, KeyLease, RequestBody, UpstreamError};
 
 /// How often one request may be refused by the upstream's limits before the caller learns of it (ours): each refusal
 /// teaches, so more than a few in a row are not a matter of waiting.
@@ -39,12 +40,12 @@ pub struct QuotaAccess {
     pub accounts: Vec<(AccountQuota, LimitsOf)>,
     /// How long a request may wait.
     pub max_wait: Duration,
-    /// Where costs are noted.
-    pub book: Arc<dyn Book>,
     /// What is learned about sizes.
     pub estimator: Arc<Estimator>,
-    /// What may be spent by going from free models to paid ones.
+    /// What may be spent.
     pub budgets: Arc<Budgets>,
+    /// What the accounts may spend, for those that may not spend everything.
+    pub allowances: Vec<(Arc<str>, Allowance)>,
     /// Where conversations were served last.
     pub sticky: Arc<Sticky>,
 }
@@ -68,6 +69,8 @@ pub(super) struct Reserved {
     pub(super) reservation: Option<Reservation>,
     /// How long it stood in line.
     pub(super) waited: Duration,
+    /// What it holds of budgets, if it was held only now.
+    pub(super) paid: Option<Box<Paid>>,
 }
 
 impl Exchange {
@@ -81,9 +84,12 @@ impl Exchange {
         ask: Option<&Ask>,
     ) -> Result<Reserved, GatewayError> {
         let Some(ask) = ask else {
-            self.sent();
-            let answer = self.send(method, path, body, None, None).await?;
-            return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO });
+            let lease = self.paying_lease()?.or_else(|| self.snapshot.upstream.leases(Instant::now()).next());
+            if let Some(lease) = &lease {
+                self.sent(lease.account(), &self.settlement.model)?;
+            }
+            let answer = self.send(method, path, body, lease, None).await?;
+            return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO, paid: None });
         };
         let deadline = Instant::now() + self.patience;
         let (mut waited, mut refusals, mut last) = (Duration::ZERO, 0, None);
@@ -98,8 +104,8 @@ impl Exchange {
             self.settlement.admitted(reservation.waited(), reservation.waited_for());
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
+            self.sent(lease.account(), &self.settlement.model)?;
             reservation.sent();
-            self.sent();
             let answer = match self.send(method.clone(), path, body, Some(lease), Some(&reservation)).await {
                 Ok(answer) => answer,
                 Err(error) => return Err(unanswered(reservation, error)),
@@ -108,7 +114,7 @@ impl Exchange {
                 reservation.accepted();
             }
             if answer.response.status() != StatusCode::TOO_MANY_REQUESTS {
-                return Ok(Reserved { answer, reservation: Some(reservation), waited });
+                return Ok(Reserved { answer, reservation: Some(reservation), waited, paid: None });
             }
             let refusal = answers::refusal(self, answer).await;
             refusals += 1;
@@ -151,9 +157,11 @@ impl Exchange {
         self.snapshot.quota.accounts.iter().any(|(account, _)| account.is_governed)
     }
 
-    /// From now on the upstream may have seen the request, so that its money may be spent.
-    fn sent(&self) {
+    /// From now on the upstream may have seen the request, so that its money may be spent: it is written down before that.
+    pub(super) fn sent(&self, account: &Account, model: &str) -> Result<(), GatewayError> {
+        self.settlement.write_down(account.name(), model)?;
         self.settlement.paid.iter().for_each(|paid| paid.hold.sent());
+        Ok(())
     }
 
     /// Stands in line for `model` at an account.
@@ -189,9 +197,22 @@ impl Exchange {
         if access.accounts.len() == 1 {
             return accounts.next();
         }
-        let payer = self.settlement.paid.as_ref().map(|paid| paid.hold.account());
+        let payer = self.payer();
         let paying = accounts.filter(|(_, (account, _))| payer.is_none_or(|payer| *payer == account.name));
         paying.min_by_key(|(_, (account, _))| access.quota.starts_in(account, &self.settlement.model, ask))
+    }
+
+    /// The account whose budget the request holds something of.
+    fn payer(&self) -> Option<&Arc<str>> {
+        self.settlement.paid.as_ref().and_then(|paid| paid.payer.as_ref())
+    }
+
+    /// Its key, if there is one; without it any will do.
+    fn paying_lease(&self) -> Result<Option<KeyLease>, GatewayError> {
+        let Some(payer) = self.payer() else { return Ok(None) };
+        let mut leases = self.snapshot.upstream.leases(Instant::now());
+        let lease = leases.find(|lease| lease.account().name() == payer);
+        lease.map(Some).ok_or_else(|| UpstreamError::KeysResting.into())
     }
 
     /// Whether a request of this key can be limited at all.

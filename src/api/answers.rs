@@ -19,10 +19,13 @@ use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::{ChatStream, StreamFault};
 use crate::relay::collect::{Beginning, beginning, collect};
+use crate::relay::cut::Cut;
+use crate::relay::leaving::Leaving;
 use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
 use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
+use crate::tenant::OnLeave;
 use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{Answer, KeyLease};
 use crate::wire::json::Object;
@@ -256,13 +259,21 @@ fn relay_limits(exchange: &Exchange) -> RelayLimits {
 pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
     let limits = relay_limits(&exchange);
     let is_anthropic = route::is_anthropic(&exchange.target.path);
+    let drainer = Some(&exchange.snapshot.drainer).filter(|_| exchange.tenant.on_leave == OnLeave::Drain).cloned();
+    let (is_cut, signal) = exchange.tenant.revocation.signal();
     let mut settlement = exchange.settlement;
     settlement.status = answered.status.as_u16();
     let mut headers = answered.headers;
     own_headers(&mut headers, &settlement.model, &answered.edits);
+    if let Some(entry) = &mut settlement.entry {
+        entry.edits = answered.edits;
+    }
     if let Some(reservation) = &settlement.reservation {
         ratelimit::write(&mut headers, reservation.left(ratelimit::METRICS));
         headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
+    }
+    if let Some(budgets) = settlement.paid.as_ref().and_then(|paid| headers::budgets(&paid.hold.view())) {
+        headers.insert(headers::BUDGET, budgets);
     }
     let body = match answered.content {
         Content::Whole(bytes, usage) => {
@@ -271,15 +282,17 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
                 headers.insert(headers::COST, cost);
             }
             settlement.usage = usage;
-            if bytes.is_empty() {
-                settlement.outcome = Outcome::Complete;
-            }
-            RelayBody::Whole(bytes, Some(Box::new(settlement)))
+            settlement.outcome = if bytes.is_empty() { Outcome::Complete } else { settlement.outcome };
+            // An answer without a body is seen as soon as its head is.
+            let rest = if bytes.is_empty() { None } else { Some(Box::new(settlement)) };
+            RelayBody::Whole(bytes, rest)
         }
         Content::Relayed(body, tap, first) => {
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
             let event = lease.map(|lease| error::error_event(lease, is_anthropic));
-            RelayBody::Relayed(Box::new(Relayed::new(body, tap, settlement, limits, event).with_first(first)))
+            let relayed = Relayed::new(body, tap, settlement, limits, event).with_first(first);
+            let relayed = relayed.with_cut(Cut::new(is_cut, signal));
+            RelayBody::Relayed(Leaving::new(relayed, drainer))
         }
     };
     let mut response = Response::new(body);

@@ -6,49 +6,62 @@ use super::estimate::{Size, most_output};
 use super::head::RequestHead;
 use super::route::Route;
 use crate::catalog::plan::Facts;
-use crate::catalog::price::{Consumed, Price};
+use crate::ledger::price::{Consumed, Price};
+use crate::quota::ask::{Ask, Guess};
 use crate::quota::money::Money;
-use crate::relay::usage::{Certainty, Usage};
+use crate::relay::usage::{Certainty, Tokens, Usage};
 
 /// Standard deviations above what is expected that nothing is thought to pass (ours): one request in 30,000 does.
 const CAUTION: f64 = 4.0;
 /// Tokens of an answer where neither the request nor the catalogue bounds them (ours): `thinking_budget` at its highest
 /// (siliconflow-api.md, section 2).
 const MOST_OUTPUT: u64 = 32_768;
+/// Tokens of an answer that a stream takes of a budget at a time, where nothing bounds it (ours).
+const PIECE: u64 = 4096;
 
-/// What a request of `size` may cost at most at the moment `at`; `None` where no source gives a price.
-pub(super) fn most(facts: &Facts, route: Route, head: &RequestHead<'_>, size: &Size, at: SystemTime) -> Option<Money> {
-    let price = facts.price?;
+/// What a request of `size` may consume at most.
+pub(super) fn most(facts: &Facts, route: Route, head: &RequestHead<'_>, size: &Size) -> Consumed {
     let learned = size.ask.output.upper(CAUTION);
     let said = || most_output(head).or(facts.most_output).unwrap_or(MOST_OUTPUT);
     let answers = number(head, "n").unwrap_or(1).max(1);
-    let consumed = Consumed {
+    Consumed {
         input_tokens: size.ask.prompt.upper(CAUTION),
         output_tokens: if route.answers_tokens() { learned.max(said()).saturating_mul(answers) } else { 0 },
         images: size.ask.images,
         videos: u64::from(route == Route::Video),
         utf8_bytes: spoken(route, head),
         ..Consumed::default()
-    };
-    // It may last into another hour of the day.
-    let by_day = Price { off_peak: None, ..price };
-    Some(price.cost(&consumed, at).max(by_day.cost(&consumed, at)))
+    }
 }
 
-/// What `usage` says was consumed.
-pub fn consumed(usage: &Usage) -> Consumed {
-    Consumed {
-        input_tokens: usage.tokens.input,
-        cached_tokens: usage.tokens.cached,
-        output_tokens: usage.tokens.output,
-        images: usage.images,
-        ..Consumed::default()
+/// What of that is held of a stream for which nobody said how long it may be: a piece, for it takes more as it grows. At its
+/// longest, a few of them would fill a small budget of which nothing is spent.
+pub(super) fn first_piece(most: Consumed, size: &Size) -> Consumed {
+    let piece = size.ask.output.upper(CAUTION).max(PIECE);
+    Consumed { output_tokens: most.output_tokens.min(piece), ..most }
+}
+
+/// What that costs at most if it begins at the moment `at`: it may last into another hour of the day.
+pub(super) fn upper(price: &Price, consumed: &Consumed, at: SystemTime) -> Money {
+    let by_day = Price { off_peak: None, ..*price };
+    price.cost(consumed, at).max(by_day.cost(consumed, at))
+}
+
+/// What a request is thought to use: what is said of it if nobody ever tells.
+pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>) -> Usage {
+    let tokens = |guess: fn(&Ask) -> Guess| ask.map_or(0, |ask| guess(ask).upper(0.0));
+    Usage {
+        tokens: Tokens { input: tokens(|ask| ask.prompt), output: tokens(|ask| ask.output), ..Tokens::default() },
+        images: ask.map_or(0, |ask| ask.images),
+        videos: u64::from(route == Route::Video),
+        spoken_bytes: spoken(route, head),
+        certainty: Certainty::Estimated,
     }
 }
 
 /// What `usage` has cost at the moment `at`.
 pub(super) fn of(price: &Price, usage: &Usage, at: SystemTime) -> Money {
-    price.cost(&consumed(usage), at)
+    price.cost(&usage.consumed(), at)
 }
 
 /// The same where it is known for sure.
@@ -75,14 +88,14 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalogue;
-    use crate::quota::ask::{Ask, Guess};
 
     /// What a request for `model` may cost at most at an hour of a day in Shanghai.
     fn held(model: &str, route: Route, body: &str, ask: Ask, hour: u64) -> Option<String> {
         let at = UNIX_EPOCH + Duration::from_secs(1_795_190_400 + hour * 3600);
         let facts = Facts::of(Catalogue::builtin().get(model));
         let head = RequestHead::parse(body.as_bytes()).unwrap();
-        most(&facts, route, &head, &Size { ask, estimated: None }, at).map(|cost| cost.to_string())
+        let consumed = most(&facts, route, &head, &Size { ask, estimated: None });
+        facts.price.map(|price| upper(&price, &consumed, at).to_string())
     }
 
     #[test]

@@ -15,12 +15,14 @@ use serde_json::json;
 use super::body::BodyError;
 use super::head::HeadError;
 use super::route::RouteError;
-use message::{quota_message, refusal_message, unknown_message};
+use message::{budget_message, quota_message, refusal_message, unknown_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{Retry, View};
 
 use crate::catalog::policy::Denied;
+use crate::ledger::book::Unwritable;
 use crate::quota::AdmitError;
+use crate::quota::budget::Exceeded;
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
 use crate::relay::chat_stream::StreamFault;
@@ -74,6 +76,15 @@ pub enum GatewayError {
         "This key is limited to certain models, so it cannot use `{0}`, where the model cannot be checked. Ask the operator for another key."
     )]
     Endpoint(&'static str),
+    /// A key that is limited to some endpoints, and this is none of them.
+    #[error("This key may not use `{0}`. Ask the operator: `endpoints` of the key says which ones it may.")]
+    EndpointOfKey(&'static str),
+    /// Too many wrong keys came from the caller's address.
+    #[error(
+        "Too many requests with an incorrect API key came from your address. Correct the key, and try again in {} s.",
+        .0.as_millis().div_ceil(1000)
+    )]
+    Throttled(Duration),
     /// Paths that the gateway does not know are switched off.
     #[error("`{0}` is not served here: the operator has set `server.unknown_paths = \"refuse\"`.")]
     UnknownPath(String),
@@ -89,6 +100,19 @@ pub enum GatewayError {
     /// A limit that the gateway keeps: why, and the model called.
     #[error("{}", quota_message(.0, .1))]
     Quota(AdmitError, String),
+    /// A budget that has not so much left.
+    #[error("{}", budget_message(.0))]
+    Budget(#[from] Box<Exceeded>),
+    /// A model without a price, where money is counted.
+    #[error(
+        "No source says what `{0}` costs, and there is a budget in CNY that has to count it. Ask the operator to write its price down (`[models.override.\"{0}\"]`), or use another model: free ones always pass."
+    )]
+    Unpriced(String),
+    /// A key with a budget, at an endpoint where any model can run.
+    #[error(
+        "There is a budget for what you may spend, and at `{0}` nobody sees what a request costs, so it cannot be used. Ask the operator for a key without a budget."
+    )]
+    BudgetEndpoint(&'static str),
     /// A header that says how long to wait, but not in a way that can be read.
     #[error("`x-flowgate-max-wait` must be a number of seconds such as `0` or `2.5`, or a duration such as `30s`.")]
     MaxWait,
@@ -109,9 +133,15 @@ pub enum GatewayError {
     /// Silence in place of a transcript, right after the account was throttled.
     #[error("SiliconFlow answered with an empty text, as it does when this model is throttled. Try again in a minute.")]
     ThrottledTranscript,
+    /// What was used cannot be read; why is in the log, for it names files.
+    #[error("The ledger cannot be read at the moment. Try again; if it stays so, the operator has to look at it.")]
+    Unreadable,
     /// The request's `Host` or `Origin` is not one this gateway answers to.
     #[error("{0}")]
     Door(DoorError),
+    /// It cannot be written into the ledger.
+    #[error(transparent)]
+    Unwritable(#[from] Unwritable),
     /// A panic was caught.
     #[error(
         "The gateway made a mistake with this request. It is logged with the request id; other requests are not affected."
@@ -151,7 +181,7 @@ impl GatewayError {
     /// Whether the upstream had a part in it, so that it counts as its error.
     pub fn is_upstreams(&self) -> bool {
         match self {
-            Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) => false,
+            Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) | Self::Relay(RelayError::Revoked) => false,
             Self::Upstream(_) | Self::Refused(..) | Self::Withdrawn(..) | Self::Answer(_) | Self::Relay(_) => true,
             Self::Redirect(_) | Self::ThrottledTranscript => true,
             _ => false,
@@ -211,6 +241,9 @@ pub fn error_event(lease: KeyLease, is_anthropic: bool) -> ErrorEvent {
             RelayError::Stream(StreamFault::Error(text)) => {
                 let refusal = Refusal::read(200, &lease.account().mask(text.as_bytes()));
                 (refusal_view(&refusal), refusal_message(&refusal, ""))
+            }
+            RelayError::Budget(exceeded) => {
+                (relay_view(error), format!("{} What you received is not the whole answer.", budget_message(exceeded)))
             }
             other => (relay_view(other), format!("{other}. What you received is not the whole answer.")),
         };

@@ -22,7 +22,8 @@ pub(super) struct Size {
 
 /// What the request of `head` may need of `model`, once it is called; `None` for one that nothing limits.
 pub(super) fn size(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Option<Size> {
-    if model.is_empty() || !exchange.is_limited() { None } else { Some(of(exchange, model, head)) }
+    let is_limited = exchange.is_limited() || exchange.is_budgeted(exchange.right);
+    if model.is_empty() || !is_limited { None } else { Some(of(exchange, model, head)) }
 }
 
 /// The same, whether anything limits it or not.

@@ -21,8 +21,8 @@ use super::turn::{Gate, Turn, turn};
 use super::upload::{FormModel, Upload};
 use crate::catalog::plan::{Candidate, Right};
 use crate::catalog::policy::Policy;
-use crate::catalog::price::Price;
 use crate::catalog::{ResolvedModel, quirks};
+use crate::ledger::price::Price;
 use crate::quota::Reservation;
 use crate::quota::ask::Ask;
 use crate::relay::settle::Settlement;
@@ -72,6 +72,14 @@ impl Exchange {
         Ok(())
     }
 
+    /// Which model is called, by which right, and what it costs.
+    pub(super) fn calls(&mut self, model: String, right: Right, price: Option<Price>) {
+        if let Some(entry) = &mut self.settlement.entry {
+            (entry.right, entry.price) = (right.label(), price);
+        }
+        (self.settlement.model, self.right, self.price) = (model, right, price);
+    }
+
     /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.
     pub(super) async fn call(&mut self, body: RequestBody, ask: Option<&Ask>) -> Result<Answer, GatewayError> {
         let path = self.target.path.clone();
@@ -85,7 +93,7 @@ impl Exchange {
             self.settlement.chosen(self.right.label());
         }
         self.settlement.reservation = reserved.reservation;
-        self.settlement.book = Some((self.snapshot.quota.book.clone(), reserved.answer.lease.account().name().clone()));
+        self.settlement.paid = reserved.paid.or(self.settlement.paid.take());
         self.settlement.waited += reserved.waited;
         self.note(&reserved.answer);
         reserved.answer
@@ -159,7 +167,9 @@ impl Exchange {
         let operators = tenant.policy.policy.unwrap_or(snapshot.policy.policy);
         let has_policy = operators != Policy::Exact || policy.is_some();
         FormModel {
-            is_guarded: tenant.models.is_some() || snapshot.policy.forbids_paid(tenant.policy),
+            is_guarded: tenant.is_limited_to_models()
+                || snapshot.policy.forbids_paid(tenant.policy)
+                || self.is_budgeted(Right::Name),
             may_rename: has_policy || !snapshot.aliases.is_empty(),
             choose: Box::new(move |asked| choice::of_form(&snapshot, &tenant, policy, route, asked)),
             seen,
@@ -178,9 +188,8 @@ impl Exchange {
         let called = self.call_at_turn(body, turn, seen).await;
         let mut expected = Expected::default();
         if let Some(Candidate { model, right, facts, .. }) = seen.get() {
-            self.settlement.model.clone_from(&model.id);
             expected.edits.extend(model.is_renamed.then_some("model"));
-            (self.right, self.price) = (*right, facts.price);
+            self.calls(model.id.clone(), *right, facts.price);
         }
         let answer = self.take(called?);
         answers::read(self, answer, expected).await

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::error::GatewayError;
 use crate::catalog::policy::Policy;
+use crate::quota::budget::{BudgetView, Scope, Unit};
 use crate::quota::money::Money;
 
 /// Request headers that go upstream. `x-trace-id` and `traceparent` are documented there
@@ -59,6 +60,27 @@ pub(super) const WAITED: HeaderName = HeaderName::from_static("x-flowgate-wait-m
 const POLICY: &str = "x-flowgate-policy";
 /// What the answer cost (CNY, exact), where that is known when its head goes out.
 pub(super) const COST: HeaderName = HeaderName::from_static("x-flowgate-cost-cny");
+
+/// Budgets of the caller that are nearly used up.
+pub(super) const BUDGET: HeaderName = HeaderName::from_static("x-flowgate-budget");
+
+/// Budgets that passed a threshold, as the value of [`BUDGET`]: `key=ann; period=month; unit=cny; used=83%; limit=100.00`,
+/// with commas between them. Of those that a key shares, the limit is left out.
+pub(super) fn budgets(views: &[BudgetView]) -> Option<HeaderValue> {
+    let passed = views.iter().filter(|view| view.passed().is_some() && !matches!(view.scope, Scope::Spill(_)));
+    let passed: Vec<String> = passed.map(budget).collect();
+    HeaderValue::try_from(passed.join(", ")).ok().filter(|value| !value.is_empty())
+}
+
+fn budget(view: &BudgetView) -> String {
+    let (scope, name, period, unit) = (view.scope.label(), view.scope.name(), view.period.label(), view.unit.label());
+    let limit = match (&view.scope, view.unit) {
+        (Scope::Key(_), Unit::Money) => format!("; limit={}", Money::from_picos_cny(view.limit)),
+        (Scope::Key(_), Unit::Tokens) => format!("; limit={}", view.limit),
+        _ => String::new(),
+    };
+    format!("{scope}={name}; period={period}; unit={unit}; used={}%{limit}", view.used_percent())
+}
 
 /// The caller's policy, if it says one.
 ///

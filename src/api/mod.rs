@@ -6,7 +6,9 @@
 
 mod admission;
 pub mod answers;
+mod bill;
 pub mod body;
+mod budget;
 mod choice;
 mod conversation;
 mod cost;
@@ -28,11 +30,10 @@ pub mod route;
 mod serve;
 mod turn;
 mod upload;
+mod usage;
 mod walk;
 mod weigh;
 
 pub use admission::{LimitsOf, QuotaAccess};
-pub use cost::consumed;
-pub use limits::json as limits_json;
 pub use route::Route;
 pub use serve::{ApiSettings, Gateway, Snapshot};

@@ -38,6 +38,8 @@ pub enum Route {
     Model,
     /// `GET /flowgate/limits`
     Limits,
+    /// `GET /flowgate/usage`
+    Usage,
     /// Any other path below `/v1`
     Other,
 }
@@ -93,6 +95,22 @@ pub enum RouteError {
 }
 
 impl Route {
+    /// Every endpoint that a key may be limited to: all that run something, and have a name.
+    pub const NAMED: [Self; 12] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Messages,
+        Self::Embeddings,
+        Self::Rerank,
+        Self::Images,
+        Self::Speech,
+        Self::Transcriptions,
+        Self::Voices,
+        Self::Video,
+        Self::Files,
+        Self::Batches,
+    ];
+
     /// The template that metrics and logs call it by.
     pub fn label(self) -> &'static str {
         match self {
@@ -111,6 +129,7 @@ impl Route {
             Self::Models => "/models",
             Self::Model => "/models/{id}",
             Self::Limits => "/flowgate/limits",
+            Self::Usage => "/flowgate/usage",
             Self::Other => "other",
         }
     }
@@ -121,7 +140,7 @@ impl Route {
             Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
             Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
-            Self::Models | Self::Model | Self::Limits => BodyKind::Nothing,
+            Self::Models | Self::Model | Self::Limits | Self::Usage => BodyKind::Nothing,
             Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
         }
     }
@@ -134,6 +153,11 @@ impl Route {
     /// Whether a key that is limited to some models may use it: what runs there can be seen.
     pub fn shows_its_model(self) -> bool {
         self.body_kind() != BodyKind::Streamed
+    }
+
+    /// Whether it only shows what there is: a key that is limited to some endpoints may look.
+    pub fn is_shown_to_all(self) -> bool {
+        self.body_kind() == BodyKind::Nothing
     }
 
     /// Whether its answers are chat completions, whole or streamed, that the gateway puts right.
@@ -186,6 +210,7 @@ impl Route {
             "batches" => Self::Batches,
             "models" => Self::Models,
             "flowgate/limits" => Self::Limits,
+            "flowgate/usage" => Self::Usage,
             _ if path.starts_with("files/") => Self::Files,
             _ if path.starts_with("batches/") => Self::Batches,
             _ if path.starts_with("models/") => Self::Model,

@@ -1,5 +1,6 @@
 //! One request from its head to its answer.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::admission::QuotaAccess;
@@ -20,17 +22,22 @@ use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
 use super::route::{self, BodyKind, Route, Target};
-use super::{choice, limits, models, ratelimit, request_id};
+use super::{budget, choice, limits, models, ratelimit, request_id, usage};
 use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
 use crate::catalog::live::Live;
 use crate::catalog::plan::Right;
 use crate::catalog::policy::Rules;
+use crate::ledger::{Book, Store};
 use crate::relay::body::RelayBody;
+use crate::relay::entry::Entry;
+use crate::relay::leaving::Drainer;
+use crate::relay::relayed::RelayError;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
 use crate::telemetry::metrics::Metrics;
-use crate::tenant::Tenants;
+use crate::tenant::throttle::Throttle;
+use crate::tenant::{Tenant, TenantError, Tenants};
 use crate::upstream::{RequestBody, Upstream};
 use crate::wire::multipart;
 
@@ -74,6 +81,12 @@ pub struct Snapshot {
     pub upstream: Arc<Upstream>,
     /// What may be asked of it.
     pub quota: Arc<QuotaAccess>,
+    /// Reads answers on whose callers have left.
+    pub drainer: Drainer,
+    /// Where requests are written down.
+    pub book: Arc<Book>,
+    /// What was used; `None` where nothing is kept.
+    pub ledger: Option<Arc<dyn Store>>,
     /// Limits and switches.
     pub settings: ApiSettings,
 }
@@ -84,13 +97,14 @@ pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     metrics: Arc<Metrics>,
     room: Room,
+    throttle: Throttle,
 }
 
 impl Gateway {
     /// A gateway that serves `snapshot`; all bodies together may take `room` bytes.
     pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, room: u64) -> Self {
         let room = Room::new(room, metrics.held_bytes.clone());
-        Self { snapshot: ArcSwap::from_pointee(snapshot), metrics, room }
+        Self { snapshot: ArcSwap::from_pointee(snapshot), metrics, room, throttle: Throttle::default() }
     }
 
     /// Requests that begin from now on see `snapshot`; those under way keep theirs.
@@ -108,26 +122,27 @@ impl Gateway {
         &self.metrics
     }
 
-    /// Answers one request. Never fails: every failure is an error object. Dropping the future
+    /// Answers one request of `peer`. Never fails: every failure is an error object. Dropping the future
     /// abandons the request, closes its upstream call and settles it.
-    pub async fn serve(self: &Arc<Self>, request: Request<Incoming>) -> Response<RelayBody> {
+    pub async fn serve(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<RelayBody> {
         let id = request_id::fresh();
         let Some(asked) = request.headers().get(headers::KEEP_ALIVE).cloned() else {
-            return self.serve_guarded(request, &id, None).await;
+            return self.serve_guarded(request, peer, &id, None).await;
         };
         let (keep_alive, signs) = patience::keep_alive(asked);
         let (gateway, own_id) = (self.clone(), id.clone());
-        let work = async move { gateway.serve_guarded(request, &own_id, Some(keep_alive)).await };
+        let work = async move { gateway.serve_guarded(request, peer, &own_id, Some(keep_alive)).await };
         signs.answer(Box::pin(work), &id).await
     }
 
     async fn serve_guarded(
         &self,
         request: Request<Incoming>,
+        peer: IpAddr,
         id: &str,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
-        let served = self.serve_unguarded(request, id.to_owned(), keep_alive);
+        let served = self.serve_unguarded(request, peer, id.to_owned(), keep_alive);
         match AssertUnwindSafe(served).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
@@ -148,6 +163,7 @@ impl Gateway {
     async fn serve_unguarded(
         &self,
         request: Request<Incoming>,
+        peer: IpAddr,
         id: String,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
@@ -162,13 +178,25 @@ impl Gateway {
             }
         };
         let is_anthropic = route::is_anthropic(&target.path);
+        let snapshot = self.snapshot.load_full();
+        let known = match self.identify(&snapshot, &parts.headers, peer) {
+            // Neither a line in the log nor a label: whoever floods us with wrong keys fills neither.
+            Err(error @ GatewayError::Throttled(_)) => return self.refuse(&error, &target.path),
+            known => known,
+        };
         let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
-        let mut exchange = match self.authenticate(&parts, target, settlement) {
+        let mut exchange = match self.authenticate(snapshot, known, &parts, target, settlement) {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, is_anthropic),
         };
         exchange.keep_alive = keep_alive;
-        match self.run(&mut exchange, &parts, &mut body).await {
+        let revocation = exchange.tenant.revocation.clone();
+        let answered = tokio::select! {
+            biased;
+            answered = self.run(&mut exchange, &parts, &mut body) => answered,
+            () = revocation.given() => Err(RelayError::Revoked.into()),
+        };
+        match answered {
             Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
@@ -190,20 +218,34 @@ impl Gateway {
         }
     }
 
-    /// Step 1: who calls. What is refused is settled by the caller.
+    /// Who calls. A right key is right whatever came from its address before: a whole team may sit behind one.
+    fn identify(&self, snapshot: &Snapshot, headers: &HeaderMap, peer: IpAddr) -> Result<Arc<Tenant>, GatewayError> {
+        let found = snapshot.tenants.authenticate(headers::credential(headers), SystemTime::now());
+        if found == Err(TenantError::Unknown)
+            && let Some(wait) = self.throttle.failed(peer, Instant::now())
+        {
+            self.metrics.keys.throttled("api");
+            return Err(GatewayError::Throttled(wait));
+        }
+        Ok(found?)
+    }
+
+    /// Step 1: who calls, and whether it may. What is refused is settled by the caller.
     #[expect(clippy::result_large_err, reason = "the settlement must survive a refusal to be settled")]
     fn authenticate(
         &self,
+        snapshot: Arc<Snapshot>,
+        known: Result<Arc<Tenant>, GatewayError>,
         parts: &request::Parts,
         target: Target,
         mut settlement: Settlement,
     ) -> Result<Exchange, (Settlement, GatewayError)> {
-        let snapshot = self.snapshot.load_full();
-        let tenant = match snapshot.tenants.authenticate(headers::credential(&parts.headers), SystemTime::now()) {
+        let tenant = match known {
             Ok(tenant) => tenant,
-            Err(error) => return Err((settlement, error.into())),
+            Err(error) => return Err((settlement, error)),
         };
         settlement.key = tenant.name.clone();
+        settlement.entry = Some(Entry::new(snapshot.book.clone(), tenant.who()));
         let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));
@@ -215,8 +257,14 @@ impl Gateway {
         if snapshot.policy.forbids_paid(tenant.policy) && choice::may_run_unseen(target.route, &parts.method) {
             return Err((settlement, GatewayError::FreeOnlyEndpoint(target.route.label())));
         }
-        if tenant.models.is_some() && !target.route.shows_its_model() {
+        if !target.route.is_shown_to_all() && !tenant.may_call(target.route.label()) {
+            return Err((settlement, GatewayError::EndpointOfKey(target.route.label())));
+        }
+        if tenant.is_limited_to_models() && !target.route.shows_its_model() {
             return Err((settlement, GatewayError::Endpoint(target.route.label())));
+        }
+        if budget::forbids(&snapshot, &tenant, target.route, &parts.method) {
+            return Err((settlement, GatewayError::BudgetEndpoint(target.route.label())));
         }
         if target.route == Route::Other && !snapshot.settings.passes_unknown_paths {
             return Err((settlement, GatewayError::UnknownPath(target.path)));
@@ -248,12 +296,13 @@ impl Gateway {
         match exchange.target.route.body_kind() {
             BodyKind::Json => self.json(exchange, body).await,
             BodyKind::Form => match multipart_boundary(&parts.headers) {
-                Some(boundary) => exchange.upload(body, Some(&boundary)).await,
+                Some(boundary) => Box::pin(exchange.upload(body, Some(&boundary))).await,
                 None => self.json(exchange, body).await,
             },
-            BodyKind::Streamed => exchange.upload(body, None).await,
+            BodyKind::Streamed => Box::pin(exchange.upload(body, None)).await,
             BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
-            BodyKind::Nothing => models::answer(exchange).await,
+            BodyKind::Nothing if exchange.target.route == Route::Usage => Box::pin(usage::answer(exchange)).await,
+            BodyKind::Nothing => Box::pin(models::answer(exchange)).await,
         }
     }
 
@@ -275,6 +324,9 @@ impl Gateway {
         if exchange.target.route.needs_model() {
             head.require_model()?;
         }
+        if let Some(entry) = &mut exchange.settlement.entry {
+            entry.asked = head.model.to_string();
+        }
         let plan = exchange.plan(&head.model)?;
         if head.is_streaming && exchange.target.route == Route::Chat {
             exchange.begin_keep_alive()?;
@@ -284,6 +336,9 @@ impl Gateway {
 
     fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, is_anthropic: bool) -> Response<RelayBody> {
         let view = error.view();
+        if let GatewayError::Budget(exceeded) = error {
+            settlement.exceeded(exceeded);
+        }
         settlement.status = view.status.as_u16();
         settlement.outcome = Outcome::Refused;
         if settlement.usage == Usage::default() && !error.may_have_run() {

@@ -17,7 +17,8 @@ use super::exchange::Exchange;
 use crate::catalog::plan::Candidate;
 use crate::quota::ask::Ask;
 use crate::quota::{AccountQuota, Reservation};
-use crate::upstream::RequestBody;
+use crate::relay::settle::Paid;
+use crate::upstream::{KeyLease, RequestBody};
 
 /// The upload's side: closed from when its model is known until it is let in.
 pub(super) struct Gate {
@@ -69,12 +70,12 @@ impl Exchange {
         let lease = self.snapshot.upstream.leases(Instant::now()).next();
         let account = lease.as_ref().and_then(|lease| self.snapshot.quota.account(lease.account().name()));
         let mut calling = pin!(self.send(self.method.clone(), &self.target.path, body, lease.clone(), None));
-        let mut admitting = pin!(self.admit_upload(turn, account, seen));
-        let (mut reservation, mut is_let_in) = (None, false);
+        let mut admitting = pin!(self.admit_upload(turn, lease.as_ref(), account, seen));
+        let ((mut reservation, mut paid), mut is_let_in) = ((None, None), false);
         let answer = loop {
             tokio::select! {
                 answer = &mut calling => break answer?,
-                admitted = &mut admitting, if !is_let_in => (reservation, is_let_in) = (admitted?, true),
+                admitted = &mut admitting, if !is_let_in => ((reservation, paid), is_let_in) = (admitted?, true),
             }
         };
         let waited = reservation.as_ref().map_or(Duration::ZERO, Reservation::waited);
@@ -84,32 +85,43 @@ impl Exchange {
                 self.learn(reservation, &refusal, account.is_governed);
                 Err(GatewayError::Refused(refusal, name(seen).to_owned()))
             }
-            (reservation, _) => Ok(Reserved { answer, reservation, waited }),
+            (reservation, _) => Ok(Reserved { answer, reservation, waited, paid }),
         }
     }
 
-    /// Step 6, once the gate has closed; then opens it. Nothing is reserved with an account that has no quota.
+    /// Step 6, once the gate has closed; then opens it. Nothing is reserved with an account that has no quota. Budgets are
+    /// looked at before; what they hold of a form is nothing, so it need not be said that it was sent.
     async fn admit_upload(
         &self,
         turn: Turn,
+        lease: Option<&KeyLease>,
         account: Option<&(AccountQuota, LimitsOf)>,
         seen: &OnceLock<Candidate>,
-    ) -> Result<Option<Reservation>, GatewayError> {
+    ) -> Result<(Option<Reservation>, Option<Box<Paid>>), GatewayError> {
         if turn.known.await.is_err() {
             // It broke off before that, which the call will tell.
             return std::future::pending().await;
         }
+        let paid = match seen.get() {
+            Some(Candidate { model, right, facts, .. }) => {
+                self.hold_form(&model.id, *right, facts, account.map(|(account, _)| &account.name))?
+            }
+            None => None,
+        };
         let reservation = match account {
             Some(account) => Some(self.enter(account, name(seen), &Ask::default(), self.patience).await?),
             None => None,
         };
+        if let Some(lease) = lease {
+            self.sent(lease.account(), name(seen))?;
+        }
         if let Some(reservation) = &reservation {
             self.settlement.admitted(reservation.waited(), reservation.waited_for());
             // A caller who leaves from now on may leave something running upstream.
             reservation.sent();
         }
         let _given_up = turn.open.send(());
-        Ok(reservation)
+        Ok((reservation, paid))
     }
 }
 

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::answers::{self, Answered, Expected};
+use super::bill::Wanted;
 use super::error::GatewayError;
 use super::estimate::{self, Size};
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::rewrite::Rewrite;
-use super::{conversation, embeddings};
+use super::{conversation, cost, embeddings};
 use crate::catalog::plan::{Candidate, Plan};
-use crate::quota::money::Money;
+use crate::quota::budget::Amount;
 use crate::quota::sticky::Conversation;
 use crate::quota::{AdmitError, Refused};
 use crate::upstream::refusal::Cause;
@@ -55,9 +56,17 @@ impl Exchange {
             thinking.map_err(|field| GatewayError::Thinking(field, model.id.clone()))?;
         }
         rewrite.names.extend(is_fallback.then_some("fallback"));
-        (self.settlement.model, self.right, self.price) = (model.id, right, facts.price);
+        self.calls(model.id, right, facts.price);
         let size = estimate::size(self, &self.settlement.model, head);
         let ask = size.as_ref().map(|size| size.ask);
+        if let Some(entry) = &mut self.settlement.entry {
+            entry.expected = cost::expected(ask.as_ref(), route, head);
+        }
+        if self.settlement.paid.is_none() && self.is_budgeted(right) && !self.settlement.model.is_empty() {
+            let (model, size) = (self.settlement.model.as_str(), size.as_ref());
+            let wanted = Wanted { model, right, facts: &facts, head, size, ask: ask.unwrap_or_default() };
+            self.settlement.paid = Some(self.hold(&wanted)?);
+        }
         self.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
         if let Some(batch) = embeddings::Batch::of(route, head) {
             let rewritten = rewrite.apply(body);
@@ -148,7 +157,7 @@ impl<'a> Walk<'a> {
         exchange.settlement.waited += began.elapsed();
         // Whatever it was, it has cost nothing.
         if let Some(paid) = exchange.settlement.paid.take() {
-            paid.hold.settle(Money::ZERO);
+            paid.hold.settle(Amount::ZERO);
         }
         // Where no limits are kept, nobody knows when it may come again.
         let is_blind = matches!(error, GatewayError::Refused(..)) && !exchange.is_governed();
@@ -197,6 +206,7 @@ fn can_never_start(error: &GatewayError) -> bool {
 /// Why a model failed, if another one may be called for that; one of `telemetry::metrics::policy::FALLBACK_CAUSES`.
 fn fallback_cause(error: &GatewayError) -> Option<&'static str> {
     match error {
+        GatewayError::Budget(_) | GatewayError::Unpriced(..) => Some("budget"),
         GatewayError::Upstream(UpstreamError::ModelBusy(..)) => Some("busy"),
         GatewayError::Refused(refusal, _) => match refusal.cause {
             Cause::Busy => Some("busy"),

@@ -1,19 +1,14 @@
 //! Free and paid weighed against each other: who starts when, and what may be paid. A look at the queues, no race: one is
 //! chosen, and what a paid one may cost is held by then.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::estimate::Size;
+use super::bill::Wanted;
 use super::exchange::Exchange;
 use super::walk::Walk;
-use super::{cost, estimate};
-use crate::catalog::plan::Right;
 use crate::quota::ask::Ask;
-use crate::quota::money::Money;
-use crate::relay::settle::Paid;
 
 /// How often a place may be taken by another request between the look at it and the step to it (ours). After that, who
 /// has to wait for a moment waits: perhaps for a limit of its own key.
@@ -21,7 +16,7 @@ const MOST_MISSES: u32 = 4;
 
 impl Walk<'_> {
     /// Which of those that are weighed it is: the first that starts within the time that is waited for it, else the one
-    /// that starts earliest. What a paid one may cost is held before it is chosen.
+    /// that starts earliest. What it may cost is held before it is chosen, so that one which a budget has no room for is passed over.
     pub(super) fn choose(&mut self, exchange: &mut Exchange, is_final: bool) -> usize {
         exchange.settlement.paid = None;
         let spill = exchange.snapshot.policy.spill;
@@ -55,11 +50,12 @@ impl Walk<'_> {
     fn starts_in(&self, exchange: &Exchange, index: usize) -> Option<Duration> {
         let (candidate, ask) = (&self.candidates[index], self.ask(index));
         let quota = &exchange.snapshot.quota;
-        let most = if candidate.right == Right::Spill { Some(self.most(exchange, index)?) } else { None };
-        let limit = exchange.snapshot.policy.spill.budget_per_day;
-        let accounts = exchange
-            .accounts(Instant::now())
-            .filter(|(_, (account, _))| most.is_none_or(|most| quota.budgets.has_room(&account.name, most, limit)));
+        let bill = match exchange.is_budgeted(candidate.right) {
+            true => Some(exchange.bill(&self.wanted(index)).ok()?),
+            false => None,
+        };
+        let has_room = |account: &_| bill.as_ref().is_none_or(|bill| bill.has_room(exchange, account));
+        let accounts = exchange.accounts(Instant::now()).filter(|(_, (account, _))| has_room(&account.name));
         accounts.map(|(_, (account, _))| quota.quota.starts_in(account, &candidate.model.id, &ask)).min()
     }
 
@@ -73,38 +69,20 @@ impl Walk<'_> {
         ask
     }
 
-    /// What it may cost at most; `None` where that is not known.
-    fn most(&self, exchange: &Exchange, index: usize) -> Option<Money> {
+    /// What is asked of the budgets for a candidate.
+    fn wanted(&self, index: usize) -> Wanted<'_> {
         let candidate = &self.candidates[index];
-        let most =
-            |size: &Size| cost::most(&candidate.facts, exchange.target.route, self.head, size, SystemTime::now());
-        match self.sizes.get(index) {
-            Some(size) => most(size),
-            None => most(&estimate::of(exchange, &candidate.model.id, self.head)),
-        }
+        let (model, right, facts) = (&candidate.model.id, candidate.right, &candidate.facts);
+        Wanted { model, right, facts, head: self.head, size: self.sizes.get(index), ask: self.ask(index) }
     }
 
-    /// Holds what a spilled call may cost, of the account whose turn comes first. Whether it may be called.
+    /// Holds what a call may cost, where a budget has a say in it. Whether it may be called.
     pub(super) fn hold(&self, exchange: &mut Exchange, index: usize) -> bool {
         exchange.settlement.paid = None;
-        let candidate = &self.candidates[index];
-        if candidate.right != Right::Spill {
+        if !exchange.is_budgeted(self.candidates[index].right) {
             return true;
         }
-        let (Some(most), Some(price)) = (self.most(exchange, index), candidate.facts.price) else { return false };
-        let snapshot = exchange.snapshot.clone();
-        let (quota, limit, ask) = (&snapshot.quota, snapshot.policy.spill.budget_per_day, self.ask(index));
-        let mut accounts: Vec<(Duration, Arc<str>)> = exchange
-            .accounts(Instant::now())
-            .map(|(_, (account, _))| (quota.quota.starts_in(account, &candidate.model.id, &ask), account.name.clone()))
-            .collect();
-        accounts.sort_by_key(|(wait, _)| *wait);
-        let hold = accounts.iter().find_map(|(_, account)| quota.budgets.hold(account, most, limit));
-        let paid = hold.map(|hold| {
-            let cost = Box::new(move |usage: &_| Some(cost::of(&price, usage, SystemTime::now())));
-            Box::new(Paid { hold, cost })
-        });
-        exchange.settlement.paid = paid;
+        exchange.settlement.paid = exchange.hold(&self.wanted(index)).ok();
         exchange.settlement.paid.is_some()
     }
 }

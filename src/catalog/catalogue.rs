@@ -13,7 +13,7 @@ use toml::de::DeValue;
 use super::class::Classes;
 use super::file::{self, CatalogueError, CatalogueFault};
 use super::model::{Kind, Model};
-use super::price::Consumed;
+use crate::ledger::price::Consumed;
 use crate::quota::limits::Limits;
 use crate::quota::money::Money;
 use crate::quota::tier::{Thresholds, Tier};

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::catalogue::Catalogue;
 use super::live::{self, LiveList};
 use super::model::{Kind, Model};
-use super::price::{OffPeak, Price, Rates};
+use crate::ledger::price::{OffPeak, Price, Rates};
 use crate::quota::limits::Limits;
 use crate::quota::money::Money;
 

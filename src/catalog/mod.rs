@@ -21,7 +21,8 @@ pub mod openai;
 pub mod plan;
 pub mod policy;
 mod prefixes;
-pub mod price;
+#[cfg(test)]
+mod price_tests;
 pub mod quirks;
 mod substitutes;
 mod twins;

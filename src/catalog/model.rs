@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::price::{Consumed, Price};
+use crate::ledger::price::{Consumed, Price};
 use crate::quota::limits::Limits;
 use crate::quota::money::Money;
 

@@ -2,7 +2,7 @@
 
 use super::ResolvedModel;
 use super::model::{Kind, Model};
-use super::price::Price;
+use crate::ledger::price::Price;
 
 /// By which right a model is called. Everything but `Free` costs money, or is not known to cost none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::ConfigArguments;
 use super::console::{Console, Tone};
-use crate::config::{self, ConfigError, Environment, Settings};
+use crate::config::{self, ConfigError, Environment, Fault, Settings};
+use crate::server;
 
 /// Options of `check`.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub(super) struct CheckArguments {
 
 pub(super) fn run(arguments: &CheckArguments, console: &Console) -> Result<ExitCode, String> {
     let environment = Environment::of_process()?;
-    let loaded = config::load(&arguments.config.overrides(), &environment);
+    let loaded = config::load(&arguments.config.overrides(), &environment).and_then(with_store);
     let is_good = loaded.is_ok();
     match (arguments.json, loaded) {
         (true, Ok(settings)) => console.say(&json!({"ok": true, "settings": summary(&settings)}).to_string()),
@@ -30,6 +31,16 @@ pub(super) fn run(arguments: &CheckArguments, console: &Console) -> Result<ExitC
         (false, Err(error)) => error.to_string().lines().for_each(|line| console.mark(Tone::Bad, line)),
     }
     Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Settings with which `serve` would start on its state folder.
+fn with_store(settings: Settings) -> Result<Settings, ConfigError> {
+    let faults = server::faults_beside_store(&settings);
+    if faults.is_empty() {
+        return Ok(settings);
+    }
+    let faults = faults.into_iter().map(|message| Fault { line: None, message }).collect();
+    Err(ConfigError::Refused(settings.file, faults))
 }
 
 fn print(settings: &Settings, console: &Console) {
@@ -54,6 +65,8 @@ fn summary(settings: &Settings) -> Value {
         "upstream": settings.transport.base_url.to_string(),
         "accounts": settings.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
         "keys": settings.keys.iter().map(|(_, tenant)| tenant.name.as_ref()).collect::<Vec<_>>(),
+        "teams": settings.teams.iter().map(|team| team.name.as_ref()).collect::<Vec<_>>(),
+        "admin_api": settings.admin_token.is_some(),
         "aliases": settings.aliases.exact().count() + settings.aliases.patterns().count(),
         "catalogue": settings.models.file.as_ref().map_or("built-in".to_owned(), |file| file.display().to_string()),
         "models": settings.models.catalogue.models().len(),

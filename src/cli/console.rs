@@ -26,6 +26,12 @@ impl Console {
         let _closed = writeln!(std::io::stdout(), "{line}");
     }
 
+    /// Text of any length; whether anybody still reads it.
+    pub(super) fn write(&self, text: &str) -> bool {
+        let mut out = std::io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+
     /// A line that begins with a mark in the tone's colour.
     pub(super) fn mark(&self, tone: Tone, line: &str) {
         let (mark, colour) = match tone {
@@ -38,6 +44,11 @@ impl Console {
         } else {
             self.say(&format!("{mark} {line}"));
         }
+    }
+
+    /// A line beside the result, which may be piped.
+    pub(super) fn note(&self, line: &str) {
+        let _closed = writeln!(std::io::stderr(), "{line}");
     }
 
     /// Why the command failed.

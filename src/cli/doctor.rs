@@ -15,6 +15,8 @@ use super::ConfigArguments;
 use super::console::{Console, Tone};
 use crate::api::error::GatewayError;
 use crate::config::Settings;
+use crate::server::Desk;
+use crate::store;
 use crate::upstream::refusal::Refusal;
 use crate::upstream::{Account, Answer, Call, RequestBody, Upstream};
 
@@ -112,11 +114,20 @@ fn keys(settings: &Settings) -> Finding {
     let expired =
         settings.keys.iter().filter(|(_, tenant)| tenant.expires.is_some_and(|expires| expires <= SystemTime::now()));
     let names: Vec<&str> = expired.map(|(_, tenant)| tenant.name.as_ref()).collect();
-    match (settings.keys.len(), names.is_empty()) {
+    match (settings.keys.len() + stored_keys(settings), names.is_empty()) {
         (0, _) => Finding::new("virtual keys", Tone::Good, "none; every program on this machine may call"),
         (count, true) => Finding::new("virtual keys", Tone::Good, format!("{count}, none expired")),
         (_, false) => Finding::new("virtual keys", Tone::Doubtful, format!("expired: {}", names.join(", "))),
     }
+}
+
+/// How many keys the store has, revoked ones too: they close the gateway as well.
+fn stored_keys(settings: &Settings) -> usize {
+    if !settings.state.dir.join(store::FILE).is_file() {
+        return 0;
+    }
+    let keys = Desk::open(settings).and_then(|desk| desk.keys(SystemTime::now()));
+    keys.map_or(0, |keys| keys.iter().filter(|key| key["source"] == "store").count())
 }
 
 async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) -> Vec<Finding> {

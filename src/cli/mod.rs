@@ -4,12 +4,17 @@
 mod check;
 mod completions;
 mod console;
+mod desk;
 mod doctor;
+mod keys;
+mod ledger;
 mod limits;
 mod mock;
 mod models;
 mod serve;
 mod signals;
+mod teams;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +38,7 @@ const VERSION: &str = match option_env!("FLOWGATE_REVISION") {
   flowgate serve --demo                    try it without an account
   SILICONFLOW_API_KEY=sk-… flowgate serve  for real; then use http://127.0.0.1:4000/v1
   flowgate models --free                   models that cost nothing
+  flowgate keys create ann                 a key for one caller
   flowgate check --config team.toml        find every fault of a configuration
   flowgate doctor                          find out why it does not work")]
 struct Cli {
@@ -54,6 +60,14 @@ enum Command {
     Limits(limits::LimitsArguments),
     /// Show models with their kind, price, context and limits
     Models(models::ModelsArguments),
+    /// Make, list, change and revoke virtual keys
+    Keys(keys::KeysArguments),
+    /// Make, list and change teams
+    Teams(teams::TeamsArguments),
+    /// Show what was used and what that cost, by key, model, day and more
+    Usage(Box<usage::UsageArguments>),
+    /// Look after the ledger
+    Ledger(ledger::LedgerArguments),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArguments),
 }
@@ -102,7 +116,11 @@ pub fn main() -> ExitCode {
     let console = Console::new(Environment::of_process().is_ok_and(|environment| environment.is_colourless()));
     let result = match cli.command {
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Keys(arguments) => keys::run(arguments, &console),
+        Command::Teams(arguments) => teams::run(arguments, &console),
         Command::Check(arguments) => check::run(&arguments, &console),
+        Command::Usage(arguments) => usage::run(&arguments, &console),
+        Command::Ledger(arguments) => ledger::run(&arguments, &console),
         Command::Serve(arguments) => on_runtime(serve::run(arguments, &console)),
         Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
         Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),

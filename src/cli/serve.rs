@@ -94,10 +94,10 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     } else {
         format!("{} (account {})", settings.transport.base_url, accounts.join(", "))
     };
-    let keys = match settings.keys.len() {
-        0 => "none: every program on this machine may call".to_owned(),
-        1 => "1 virtual key".to_owned(),
-        count => format!("{count} virtual keys"),
+    let keys = match server.keys() {
+        None => "none: every program on this machine may call".to_owned(),
+        Some(1) => "1 virtual key".to_owned(),
+        Some(count) => format!("{count} virtual keys"),
     };
     let file =
         settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
@@ -109,7 +109,7 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     console.say(&format!("  config     {file}"));
     console.say(&format!("  metrics    http://{}/metrics", address(server.admin_address())));
     console.say(&format!("  try it     curl -s {base}/v1/chat/completions -H 'content-type: application/json' \\"));
-    if !settings.keys.is_empty() {
+    if server.keys().is_some() {
         console.say("               -H \"authorization: Bearer $YOUR_VIRTUAL_KEY\" \\");
     }
     console.say(

@@ -5,6 +5,7 @@
 
 mod environment;
 mod fault;
+pub mod keys;
 mod quota;
 mod reader;
 mod secret;
@@ -17,7 +18,10 @@ use std::path::{Path, PathBuf};
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use quota::{AccountLimits, WaitSettings};
-pub use settings::{AccountSettings, ModelSettings, ServerSettings, Settings, Stamps, StateSettings, stamps};
+pub use settings::{
+    AccountSettings, BudgetSettings, LedgerSettings, ModelSettings, ServerSettings, Settings, Stamps, StateSettings,
+    stamps,
+};
 
 use fault::Faults;
 use reader::Section;

@@ -46,6 +46,11 @@ impl<'a> Section<'a> {
         Self { name, table, asked: RefCell::default(), context }
     }
 
+    /// The same table by the name `name`, which stands in front of its faults.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self }
+    }
+
     pub(super) fn faults(&self) -> &'a Faults<'a> {
         self.context.faults
     }
@@ -267,10 +272,20 @@ impl<'a> Section<'a> {
 
     /// An amount of money, exactly.
     pub(super) fn money(&self, key: &'static str, default: Money) -> Money {
-        let read = self.read(key, |value| {
-            units::money(value.as_str().ok_or_else(|| wrong("an amount such as \"5 CNY\"", value))?)
-        });
-        read.unwrap_or(default)
+        self.amount(key).unwrap_or(default)
+    }
+
+    /// The same, if it is written.
+    pub(super) fn amount(&self, key: &'static str) -> Option<Money> {
+        self.read(key, |value| units::money(value.as_str().ok_or_else(|| wrong("an amount such as \"5 CNY\"", value))?))
+    }
+
+    /// A whole number from 1 on, if it is written.
+    pub(super) fn large_count(&self, key: &'static str) -> Option<u64> {
+        self.read(key, |value| {
+            let number = value.as_integer().and_then(|number| number.as_str().replace('_', "").parse().ok());
+            number.filter(|number| *number > 0).ok_or_else(|| wrong("a whole number from 1 on", value))
+        })
     }
 
     /// A fault about `key`, or about the section when it is not there.

@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::date;
+use super::price::{Consumed, Price};
 use crate::quota::money::Money;
 
 /// A word of a closed set, such as a route's template or how a request ended.
@@ -53,12 +56,16 @@ pub struct Row {
     pub reasoning_tokens: u64,
     /// Pictures made.
     pub images: u64,
-    /// Audio heard or made, video made (milliseconds).
-    pub media_ms: u64,
+    /// Videos made.
+    pub videos: u64,
+    /// Text spoken (UTF-8 bytes).
+    pub spoken_bytes: u64,
+    /// Audio heard (milliseconds).
+    pub audio_ms: u64,
     /// What it cost, at the price in force when it began; `None` where no source gives a price.
     pub cost: Option<Money>,
-    /// That price, as the catalogue writes it (JSON); empty where there is none.
-    pub price: Arc<str>,
+    /// That price.
+    pub price: Option<Price>,
     /// How long it stood in line (milliseconds).
     pub queued_ms: u64,
     /// Until the first byte of a streamed answer (milliseconds).
@@ -73,6 +80,94 @@ pub struct Row {
     pub trace_id: String,
     /// What is strange about it.
     pub flags: Flags,
+}
+
+impl Row {
+    /// What it used, as far as that can cost anything.
+    pub fn consumed(&self) -> Consumed {
+        Consumed {
+            input_tokens: self.input_tokens,
+            cached_tokens: self.cached_tokens,
+            output_tokens: self.output_tokens,
+            images: self.images,
+            videos: self.videos,
+            utf8_bytes: self.spoken_bytes,
+            audio_millis: self.audio_ms,
+        }
+    }
+
+    /// When it began.
+    pub fn at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.at_ms)
+    }
+
+    /// How a request may have ended.
+    pub const OUTCOMES: [&'static str; 5] = ["complete", "refused", "caller_gone", "broken", "unknown"];
+    /// How its usage may be known.
+    pub const USAGES: [&'static str; 5] = ["exact", "at_least", "estimated", "unknown", "none"];
+
+    /// The day in Shanghai that it began on.
+    pub fn day(&self) -> u64 {
+        date::day_of_ms(self.at_ms)
+    }
+
+    /// Whether it ended otherwise than with a whole answer.
+    pub fn is_failed(&self) -> bool {
+        self.outcome != "complete"
+    }
+
+    /// Whether it used something that nobody gives a price for.
+    pub fn is_unpriced(&self) -> bool {
+        self.cost.is_none() && self.usage != "none"
+    }
+
+    /// Whether its usage is not known exactly.
+    pub fn is_inexact(&self) -> bool {
+        !matches!(&*self.usage, "exact" | "none")
+    }
+
+    /// What sums may tell it apart by, but for its day.
+    pub fn labels(&self) -> Labels<'_> {
+        Labels {
+            key: &self.key,
+            team: &self.team,
+            tags: &self.tags,
+            account: &self.account,
+            model: &self.model,
+            endpoint: &self.endpoint,
+            right: &self.right,
+        }
+    }
+}
+
+/// Who calls, as rows name them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The key's name.
+    pub key: Arc<str>,
+    /// Its team; empty without one.
+    pub team: Arc<str>,
+    /// Its tags, sorted, with commas between them.
+    pub tags: Arc<str>,
+}
+
+/// What rows that are summed together have in common, but for their day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Labels<'a> {
+    /// As in [`Row::key`].
+    pub key: &'a str,
+    /// As in [`Row::team`].
+    pub team: &'a str,
+    /// As in [`Row::tags`].
+    pub tags: &'a str,
+    /// As in [`Row::account`].
+    pub account: &'a str,
+    /// As in [`Row::model`].
+    pub model: &'a str,
+    /// As in [`Row::endpoint`].
+    pub endpoint: &'a str,
+    /// As in [`Row::right`].
+    pub right: &'a str,
 }
 
 /// What is strange about a row, as bits.
@@ -101,6 +196,11 @@ impl Flags {
     /// Whether all bits of `flag` are set.
     pub fn has(self, flag: Self) -> bool {
         self.0 & flag.0 == flag.0
+    }
+
+    /// The words of those that are set.
+    pub fn words(self) -> Vec<&'static str> {
+        Self::ALL.iter().filter(|(flag, _)| self.has(*flag)).map(|(_, word)| *word).collect()
     }
 
     /// Sets the bits of `flag`.

@@ -1,7 +1,8 @@
 //! What keeps rows for good: SQLite today, PostgreSQL for several replicas.
 
-use super::query::{Query, Sum};
+use super::query::Query;
 use super::row::Row;
+use super::sum::Sum;
 
 /// Why a store did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,12 @@ pub enum StoreError {
     /// Another process has it for longer than can be waited.
     #[error("{0} is locked by another process")]
     Locked(String),
+    /// There is none, and whoever asks only reads.
+    #[error("there is no ledger in {0} yet: `flowgate serve` makes one when it starts")]
+    Missing(String),
+    /// An earlier version wrote it, and whoever asks only reads.
+    #[error("{0} was written by an older flowgate: this one's `serve` brings it up to date when it starts")]
+    Older(String),
     /// A later version wrote it.
     #[error("{0} was written by a newer flowgate: run that one, or restore a backup of before")]
     Newer(String),
@@ -24,7 +31,7 @@ pub enum StoreError {
 }
 
 /// Keeps rows. Every method blocks; none may be called on the way of a request.
-pub trait Store: Send + Sync {
+pub trait Store: std::fmt::Debug + Send + Sync {
     /// Files `rows`: all of them or none. Those whose number is there already are left as they are, so that filing
     /// again after a failure counts nothing twice.
     ///
@@ -49,6 +56,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn rows(&self, after: u64, most: usize) -> Result<Vec<Row>, StoreError>;
+
+    /// Between which numbers all rows of these days lie, both included; others may lie there too. `None` where there are
+    /// no rows of these days.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn span(&self, _from_day: u64, _until_day: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        Ok(Some((0, u64::MAX)))
+    }
 
     /// Forgets rows from before `at_ms`, at most `most` of them, and returns how many there were. Sums stay.
     ///

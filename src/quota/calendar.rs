@@ -71,6 +71,11 @@ pub fn next_hour(at: SystemTime) -> SystemTime {
     starts(hour_of(at) + 1, HOUR)
 }
 
+/// When day number `day` begins in Shanghai.
+pub fn start_of_day(day: u64) -> SystemTime {
+    starts(day, DAY)
+}
+
 fn starts(count: u64, seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(count.saturating_mul(seconds)).saturating_sub(AHEAD)
 }
@@ -84,6 +89,16 @@ pub fn month_of(at: SystemTime) -> Month {
 /// Hinnant's "chrono-compatible low-level date algorithms". Years begin on 1 March there, so that the leap day is the
 /// last, and 400 of them (an era) always have 146,097 days.
 fn month_of_day(day: u64) -> Month {
+    civil(day).0
+}
+
+/// The number of the first day of the month that day number `day` lies in.
+pub fn first_of_month(day: u64) -> u64 {
+    day - civil(day).1
+}
+
+/// The month of a day, and how many days of it were over when it began.
+fn civil(day: u64) -> (Month, u64) {
     const ERA: u64 = 146_097;
     let day = day + 719_468; // since 0000-03-01
     let of_era = day % ERA;
@@ -92,7 +107,7 @@ fn month_of_day(day: u64) -> Month {
     let since_march = (5 * of_year + 2) / 153;
     let month = if since_march < 10 { since_march + 3 } else { since_march - 9 };
     let year = day / ERA * 400 + year_of_era + u64::from(month <= 2);
-    Month { year, month: u8::try_from(month).unwrap_or(12) }
+    (Month { year, month: u8::try_from(month).unwrap_or(12) }, of_year - (153 * since_march + 2) / 5)
 }
 
 #[cfg(test)]
@@ -136,8 +151,9 @@ mod tests {
             let is_leap = month.year % 4 == 0 && (month.year % 100 != 0 || month.year % 400 == 0);
             let february = if is_leap { 29 } else { 28 };
             let length = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][usize::from(month.month) - 1];
+            let first = day;
             for _ in 0..length {
-                assert_eq!(month_of_day(day), month);
+                assert_eq!((month_of_day(day), first_of_month(day)), (month, first));
                 day += 1;
             }
             let next = if month.month == 12 { (month.year + 1, 1) } else { (month.year, month.month + 1) };

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::leaving::Leaving;
 pub use super::relayed::{RelayError, Relayed};
 use super::settle::{Outcome, Settlement};
 use super::waiting::Waiting;
@@ -23,7 +24,7 @@ pub enum RelayBody {
     /// sent would cancel an HTTP/2 stream, and the caller would never learn why.
     Refusal(Bytes, Incoming),
     /// As it comes from the upstream.
-    Relayed(Box<Relayed>),
+    Relayed(Leaving),
     /// Comments first: there was no answer yet when the head went out.
     Waiting(Box<Waiting>),
 }

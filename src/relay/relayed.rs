@@ -10,10 +10,12 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::chat_stream::{ChatStream, StreamFault};
+use super::cut::Cut;
 use super::gathered::{Gathered, MOST_JOINED};
 use super::settle::{Outcome, Settlement};
 use super::usage::{Certainty, Usage};
 use super::usage_tap::UsageTap;
+use crate::quota::budget::Exceeded;
 
 /// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
 const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
@@ -35,6 +37,12 @@ pub enum RelayError {
     /// The stream itself is wrong.
     #[error(transparent)]
     Stream(StreamFault),
+    /// The answer grew beyond what a budget has room for.
+    #[error(transparent)]
+    Budget(Box<Exceeded>),
+    /// The caller's key was taken back.
+    #[error("Your API key was revoked or has expired; ask the operator of this gateway for a new one")]
+    Revoked,
 }
 
 impl RelayError {
@@ -46,7 +54,14 @@ impl RelayError {
             Self::Total => "total_timeout",
             Self::Stream(StreamFault::Error(_)) => "stream_error",
             Self::Stream(_) => "stream_broken",
+            Self::Budget(_) => "budget",
+            Self::Revoked => "revoked",
         }
+    }
+
+    /// Whether it counts as a failure of the upstream.
+    pub fn is_upstreams(&self) -> bool {
+        !matches!(self, Self::Budget(_) | Self::Revoked)
     }
 }
 
@@ -97,7 +112,10 @@ pub struct Relayed {
     timer: Option<Pin<Box<Sleep>>>,
     error_event: Option<ErrorEvent>,
     gathered: Gathered,
+    cut: Option<Cut>,
     state: State,
+    /// Whether nobody reads it any more but for its usage.
+    has_left: bool,
 }
 
 #[derive(Debug)]
@@ -127,7 +145,9 @@ impl Relayed {
             timer: None,
             error_event,
             gathered: Gathered::default(),
+            cut: None,
             state: State::Flowing,
+            has_left: false,
         }
     }
 
@@ -135,6 +155,13 @@ impl Relayed {
     #[must_use]
     pub fn with_first(mut self, first: Bytes) -> Self {
         self.gathered.push(first);
+        self
+    }
+
+    /// Ends with [`RelayError::Revoked`] when `cut` says so.
+    #[must_use]
+    pub fn with_cut(mut self, cut: Cut) -> Self {
+        self.cut = Some(cut);
         self
     }
 
@@ -152,6 +179,16 @@ impl Relayed {
         matches!(self.state, State::Ended)
     }
 
+    /// Whether more is to come that tells what it used.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(self.state, State::Flowing) && self.settlement.is_some()
+    }
+
+    /// Its caller has left: it is read on for its usage alone.
+    pub(super) fn has_left(&mut self) {
+        self.has_left = true;
+    }
+
     /// The upstream's own length where every byte passes.
     pub(super) fn size_hint(&self) -> SizeHint {
         if matches!(self.tap, Tap::Opaque) { self.upstream.size_hint() } else { SizeHint::default() }
@@ -160,6 +197,9 @@ impl Relayed {
     fn poll_flowing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         if let Some(fault) = self.fault() {
             return self.failed(RelayError::Stream(fault));
+        }
+        if self.cut.as_mut().is_some_and(|cut| cut.is_due(context)) {
+            return self.failed(RelayError::Revoked);
         }
         while self.gathered.len() < MOST_JOINED {
             match Pin::new(&mut self.upstream).poll_frame(context) {
@@ -180,11 +220,25 @@ impl Relayed {
         }
         if let Some(settlement) = &mut self.settlement {
             settlement.first_byte();
-            if let Tap::Chat(chat) = &self.tap {
-                settlement.progress(chat.usage(false).tokens.output);
+            if let Tap::Chat(chat) = &self.tap
+                && let Err(exceeded) = settlement.progress(chat.usage(false).tokens.output)
+            {
+                return self.failed(RelayError::Budget(Box::new(exceeded)));
             }
         }
+        if self.has_its_end() {
+            self.settle(Outcome::Complete);
+        }
         Poll::Ready(Some(Ok(Frame::data(self.gathered.take()))))
+    }
+
+    /// Whether what was gathered is what a caller takes for the end: what it used is written down before it goes.
+    fn has_its_end(&self) -> bool {
+        match &self.tap {
+            Tap::Chat(chat) => chat.is_done(),
+            Tap::Events(_) => false,
+            Tap::Opaque => self.upstream.is_end_stream(),
+        }
     }
 
     /// One frame of the upstream through the tap; what is wrong with the stream, if something is.
@@ -263,7 +317,7 @@ impl Relayed {
             self.state = State::Ended;
             return Poll::Ready((!good.is_empty()).then(|| Ok(Frame::data(good))));
         }
-        if let Some(settlement) = &self.settlement {
+        if let Some(settlement) = self.settlement.as_ref().filter(|_| error.is_upstreams()) {
             settlement.upstream_error(error.label());
         }
         self.settle(Outcome::Broken);
@@ -284,8 +338,8 @@ impl Relayed {
 
     fn settle(&mut self, outcome: Outcome) {
         if let Some(mut settlement) = self.settlement.take() {
-            settlement.outcome = outcome;
             settlement.usage = self.usage(settlement.usage, outcome == Outcome::Complete);
+            settlement.outcome = if self.has_left { settlement.drained() } else { outcome };
         }
     }
 

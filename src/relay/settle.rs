@@ -12,13 +12,15 @@ use prometheus::IntGauge;
 use tokio::time::Instant;
 use tracing::info;
 
+use super::entry::Entry;
 use super::estimated::Estimated;
+pub use super::paid::{Growth, Paid};
 use super::usage::{Certainty, Usage};
+use crate::ledger::Flags;
 use crate::quota::Reservation;
 use crate::quota::ask::Spent;
-use crate::quota::budget::Hold;
+use crate::quota::budget::{Amount, Exceeded};
 use crate::quota::metric::{Amounts, Metric};
-use crate::quota::money::Money;
 use crate::telemetry::metrics::{Metrics, Observation};
 
 /// How a request ended.
@@ -35,51 +37,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn label(self) -> &'static str {
+    /// The closed-set label for logs and the ledger.
+    pub fn label(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Refused => "refused",
             Self::CallerGone => "caller_gone",
             Self::Broken => "broken",
-        }
-    }
-}
-
-/// Whoever keeps account of what requests cost.
-pub trait Book: Send + Sync {
-    /// A request of `model` through `account` has used this much.
-    fn note(&self, account: &str, model: &str, usage: &Usage);
-}
-
-/// What an answer cost, as far as its usage tells.
-pub type CostOf = Box<dyn Fn(&Usage) -> Option<Money> + Send + Sync>;
-
-/// What a request holds of a budget, and how that is put right.
-pub struct Paid {
-    /// The money, at its upper side.
-    pub hold: Hold,
-    /// What the answer cost.
-    pub cost: CostOf,
-}
-
-impl fmt::Debug for Paid {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Paid").field("hold", &self.hold).finish_non_exhaustive()
-    }
-}
-
-impl Paid {
-    /// A lower bound gives nothing back. Where nothing is known, what was held counts if the request was sent.
-    fn settle(self, usage: &Usage) {
-        let cost = match usage.certainty {
-            Certainty::Nothing => Some(Money::ZERO),
-            Certainty::Exact => (self.cost)(usage),
-            Certainty::AtLeast => (self.cost)(usage).map(|cost| cost.max(self.hold.amount())),
-            Certainty::Estimated | Certainty::Unknown => None,
-        };
-        match cost {
-            Some(cost) => self.hold.settle(cost),
-            None => drop(self.hold),
         }
     }
 }
@@ -113,14 +77,14 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What it holds of the quota, given up when this is dropped.
     pub reservation: Option<Reservation>,
-    /// What it holds of a budget, settled when this is dropped.
+    /// What it holds of budgets, settled when this is dropped.
     pub paid: Option<Box<Paid>>,
     /// How long it stood in line.
     pub waited: Duration,
     /// What was thought of its size.
     pub estimated: Option<Box<Estimated>>,
-    /// Where its cost is noted, and for which account.
-    pub book: Option<(Arc<dyn Book>, Arc<str>)>,
+    /// Its row in the ledger, once it is known who calls.
+    pub entry: Option<Entry>,
     /// Whether a head with status 200 went out before there was an answer; what came of it later is a matter of the
     /// body then.
     pub head_sent: Option<Arc<AtomicBool>>,
@@ -155,7 +119,7 @@ impl Settlement {
             paid: None,
             waited: Duration::ZERO,
             estimated: None,
-            book: None,
+            entry: None,
             head_sent: None,
         }
     }
@@ -203,14 +167,36 @@ impl Settlement {
             reservation.settle(Spent::Exactly(Amounts::default()));
         }
         if let Some(paid) = self.paid.take() {
-            paid.hold.settle(Money::ZERO);
+            paid.hold.settle(Amount::ZERO);
         }
         self.estimated = None;
-        self.book = None;
+        self.entry.iter_mut().for_each(Entry::turn);
     }
 
-    /// So many tokens of a streamed answer have come: what is held of the quota for the rest is thought about again.
-    pub fn progress(&mut self, tokens: u64) {
+    /// The answer was read on after its caller had left.
+    pub(super) fn drained(&mut self) -> Outcome {
+        self.entry.iter_mut().for_each(|entry| entry.flags.set(Flags::DRAINED));
+        Outcome::CallerGone
+    }
+
+    /// So many tokens of a streamed answer have come: what is held of the quota for the rest is thought about again, and
+    /// more of the budgets is held where that was not enough.
+    ///
+    /// # Errors
+    /// [`Exceeded`] when a budget has no room for more: the answer has to end.
+    pub fn progress(&mut self, tokens: u64) -> Result<(), Exceeded> {
+        self.think_again(tokens);
+        let grown = self.paid.as_mut().map_or(Ok(()), |paid| paid.grow(tokens));
+        grown.inspect_err(|exceeded| self.exceeded(exceeded))
+    }
+
+    /// A budget had no room for the request, or for the rest of its answer.
+    pub fn exceeded(&self, exceeded: &Exceeded) {
+        let Exceeded { scope, period, unit, .. } = exceeded;
+        self.metrics.budgets.refused(scope.label(), period.label(), unit.label());
+    }
+
+    fn think_again(&mut self, tokens: u64) {
         let (Some(estimated), Some(reservation)) = (&mut self.estimated, &self.reservation) else { return };
         if let Some(guess) = estimated.think_again(&self.model, &self.key, tokens) {
             reservation.revise(guess);
@@ -238,8 +224,13 @@ impl Settlement {
         }
     }
 
+    /// How long its caller waited for the first byte of a streamed answer.
+    pub(super) fn first_byte_after(&self) -> Option<Duration> {
+        self.first_byte.map(|at| at - self.started)
+    }
+
     fn observe(&self) {
-        let first = self.first_byte.map(|at| at - self.started);
+        let first = self.first_byte_after();
         let tokens = self.usage.tokens;
         self.metrics.observe(&Observation {
             route: self.route,
@@ -267,7 +258,7 @@ impl Settlement {
     }
 
     fn log(&self) {
-        let first_ms = self.first_byte.map(|at| (at - self.started).as_millis());
+        let first_ms = self.first_byte_after().map(|first| first.as_millis());
         let took_ms = self.started.elapsed().as_millis();
         info!(
             request_id = %self.request_id,
@@ -308,13 +299,9 @@ impl Drop for Settlement {
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(self.spent());
         }
-        if let Some(paid) = self.paid.take() {
-            paid.settle(&self.usage);
-        }
-        if let Some((book, account)) = self.book.take() {
-            book.note(&account, &self.model, &self.usage);
-        }
+        self.conclude();
         self.remember_head();
+        self.enter();
         self.observe();
         self.log();
     }

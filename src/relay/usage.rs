@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use crate::ledger::Consumed;
 use crate::wire::json::{self, Object};
 
-/// A count beyond this is a lie (tokens; ours): a thousand times the longest context on offer.
-const MAX_COUNT: u64 = 1 << 30;
+/// A count beyond this is a lie (tokens; ours): sixteen times the longest context on offer (siliconflow-models.toml).
+const MAX_COUNT: u64 = 1 << 24;
 
 /// How the usage of a request is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +48,8 @@ pub struct Tokens {
     pub cached: u64,
     /// Part of `output` that was reasoning.
     pub reasoning: u64,
+    /// Whether the report said what cannot be, so that a part of it was not believed.
+    pub is_clamped: bool,
 }
 
 impl Tokens {
@@ -58,6 +61,7 @@ impl Tokens {
             output: self.output.saturating_add(other.output),
             cached: self.cached.saturating_add(other.cached),
             reasoning: self.reasoning.saturating_add(other.reasoning),
+            is_clamped: self.is_clamped || other.is_clamped,
         }
     }
 
@@ -69,6 +73,7 @@ impl Tokens {
             output: self.output.max(other.output),
             cached: self.cached.max(other.cached),
             reasoning: self.reasoning.max(other.reasoning),
+            is_clamped: self.is_clamped || other.is_clamped,
         }
     }
 }
@@ -80,6 +85,10 @@ pub struct Usage {
     pub tokens: Tokens,
     /// Pictures made.
     pub images: u64,
+    /// Videos made.
+    pub videos: u64,
+    /// Text spoken (UTF-8 bytes).
+    pub spoken_bytes: u64,
     /// How it is known.
     pub certainty: Certainty,
 }
@@ -87,22 +96,64 @@ pub struct Usage {
 impl Usage {
     /// Tokens the upstream reported for a whole answer.
     pub fn exact(tokens: Tokens) -> Self {
-        Self { tokens, images: 0, certainty: Certainty::Exact }
+        Self { tokens, certainty: Certainty::Exact, ..Self::default() }
     }
 
     /// A lower bound.
     pub fn at_least(tokens: Tokens) -> Self {
-        Self { tokens, images: 0, certainty: Certainty::AtLeast }
+        Self { tokens, certainty: Certainty::AtLeast, ..Self::default() }
     }
 
     /// The request never ran.
     pub fn nothing() -> Self {
         Self { certainty: Certainty::Nothing, ..Self::default() }
     }
+
+    /// The same of a whole answer: what is paid by what was asked for needs nobody to say it.
+    #[must_use]
+    pub fn or_asked(self, expected: &Self) -> Self {
+        let is_asked = self.certainty == Certainty::Unknown && (expected.spoken_bytes > 0 || expected.videos > 0);
+        let known = self.or_expected(expected);
+        if is_asked { Self { certainty: Certainty::Exact, ..known } } else { known }
+    }
+
+    /// Where nobody said what it used, or what was said cannot be: what it was thought to use. Of an answer that was cut short
+    /// mostly the prompt is not known, for usage comes last.
+    #[must_use]
+    pub fn or_expected(self, expected: &Self) -> Self {
+        let or = |count: u64, expected: u64| if count == 0 { expected } else { count };
+        let (known, thought) = (self.tokens, expected.tokens);
+        let tokens = match self.certainty {
+            Certainty::Unknown => return Self { certainty: Certainty::Estimated, ..*expected },
+            _ if known.is_clamped => {
+                Tokens { input: or(known.input, thought.input), output: or(known.output, thought.output), ..known }
+            }
+            Certainty::AtLeast => Tokens { input: or(known.input, thought.input), ..known },
+            _ => return self,
+        };
+        if tokens == known && !known.is_clamped {
+            return self;
+        }
+        Self { tokens, certainty: Certainty::Estimated, ..self }
+    }
+
+    /// What of it can cost anything.
+    pub fn consumed(&self) -> Consumed {
+        Consumed {
+            input_tokens: self.tokens.input,
+            cached_tokens: self.tokens.cached,
+            output_tokens: self.tokens.output,
+            images: self.images,
+            videos: self.videos,
+            utf8_bytes: self.spoken_bytes,
+            ..Consumed::default()
+        }
+    }
 }
 
 /// Reads a `usage` object in OpenAI's, SiliconFlow's or Anthropic's spelling. `None` when `text` is
-/// no object or has no count in it. Negative or absurd counts read as absent.
+/// no object or has no count in it. Negative and absurd counts count as nothing, and a part is no more than its whole;
+/// [`Tokens::is_clamped`] says so.
 pub fn read(text: &str) -> Option<Tokens> {
     let usage = Object::parse(text).ok()?;
     let first = |keys: &[&str]| keys.iter().find_map(|key| count(usage.get(key)?.value));
@@ -113,20 +164,47 @@ pub fn read(text: &str) -> Option<Tokens> {
     let input = first(&["prompt_tokens", "input_tokens"]);
     let output = first(&["completion_tokens", "output_tokens"]);
     if input.is_none() && output.is_none() {
-        return first(&["total_tokens"]).map(|input| Tokens { input, ..Tokens::default() });
+        let Count { value: input, is_clamped } = first(&["total_tokens"])?;
+        return Some(Tokens { input, is_clamped, ..Tokens::default() });
     }
+    let cached = detail("prompt_tokens_details", "cached_tokens").or_else(|| first(&["prompt_cache_hit_tokens"]));
+    // Anthropic counts them beside the others.
+    let aside = first(&["cache_read_input_tokens"]).filter(|_| cached.is_none());
+    let (input, cached) = (input.map(|input| input.plus(aside)), cached.or(aside));
+    let reasoning = detail("completion_tokens_details", "reasoning_tokens");
+    let [input, output, cached, reasoning] = [input, output, cached, reasoning].map(Option::unwrap_or_default);
     Some(Tokens {
-        input: input.unwrap_or(0),
-        output: output.unwrap_or(0),
-        cached: detail("prompt_tokens_details", "cached_tokens")
-            .or_else(|| first(&["prompt_cache_hit_tokens", "cache_read_input_tokens"]))
-            .unwrap_or(0),
-        reasoning: detail("completion_tokens_details", "reasoning_tokens").unwrap_or(0),
+        input: input.value,
+        output: output.value,
+        cached: cached.value.min(input.value),
+        reasoning: reasoning.value.min(output.value),
+        is_clamped: [input, output, cached, reasoning].iter().any(|count| count.is_clamped)
+            || cached.value > input.value
+            || reasoning.value > output.value,
     })
 }
 
-fn count(value: &str) -> Option<u64> {
-    value.parse().ok().filter(|count| *count <= MAX_COUNT)
+/// One count of a report.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    value: u64,
+    is_clamped: bool,
+}
+
+impl Count {
+    fn plus(self, other: Option<Self>) -> Self {
+        let other = other.unwrap_or_default();
+        Self { value: self.value + other.value, is_clamped: self.is_clamped || other.is_clamped }
+    }
+}
+
+/// A number of tokens; `None` for what is no number at all.
+fn count(value: &str) -> Option<Count> {
+    let number: f64 = value.parse().ok()?;
+    match value.parse() {
+        Ok(value) if value <= MAX_COUNT => Some(Count { value, is_clamped: false }),
+        _ => number.is_finite().then_some(Count { value: 0, is_clamped: true }),
+    }
 }
 
 /// Reads the usage of a whole JSON answer of any endpoint: `usage`, rerank's `meta.tokens` or
@@ -144,6 +222,7 @@ pub fn of_answer(answer: &Object<'_>) -> Usage {
         tokens: tokens.unwrap_or_default(),
         images,
         certainty: if is_known { Certainty::Exact } else { Certainty::Unknown },
+        ..Usage::default()
     }
 }
 
@@ -163,24 +242,41 @@ mod tests {
     #[test]
     fn reads_every_spelling() {
         let full = r#"{"prompt_tokens":12,"completion_tokens":40,"total_tokens":52,"completion_tokens_details":{"reasoning_tokens":31},"prompt_tokens_details":{"cached_tokens":4},"prompt_cache_hit_tokens":4}"#;
-        assert_eq!(read(full), Some(Tokens { input: 12, output: 40, cached: 4, reasoning: 31 }));
+        assert_eq!(read(full), Some(Tokens { input: 12, output: 40, cached: 4, reasoning: 31, is_clamped: false }));
         assert_eq!(read(r#"{"input_tokens":6,"output_tokens":21}"#).map(|t| (t.input, t.output)), Some((6, 21)));
         assert_eq!(read(r#"{"total_tokens":5}"#).map(|t| t.input), Some(5));
+        let anthropic = read(r#"{"input_tokens":6,"output_tokens":21,"cache_read_input_tokens":100}"#).unwrap();
+        assert_eq!((anthropic.input, anthropic.cached, anthropic.is_clamped), (106, 100, false));
         assert_eq!(read(r#"{"prompt_tokens":7,"prompt_cache_hit_tokens":3}"#).map(|t| t.cached), Some(3));
     }
 
     #[test]
     fn lies_are_not_counted() {
-        for text in [
-            "null",
-            "[]",
-            "{}",
-            r#"{"prompt_tokens":-1}"#,
-            r#"{"prompt_tokens":1e99}"#,
-            r#"{"prompt_tokens":99999999999999}"#,
-        ] {
+        for text in ["null", "[]", "{}", r#"{"prompt_tokens":"many"}"#] {
             assert_eq!(read(text), None, "{text}");
         }
+        for lie in ["-1", "1e99", "99999999999999", "1.5"] {
+            let text = format!("{{\"prompt_tokens\":{lie},\"completion_tokens\":7}}");
+            assert_eq!(read(&text), Some(Tokens { output: 7, is_clamped: true, ..Tokens::default() }), "{text}");
+        }
+        let parts = r#"{"prompt_tokens":3,"completion_tokens":4,"prompt_cache_hit_tokens":9,"completion_tokens_details":{"reasoning_tokens":5}}"#;
+        assert_eq!(read(parts), Some(Tokens { input: 3, output: 4, cached: 3, reasoning: 4, is_clamped: true }));
+    }
+
+    #[test]
+    fn what_nobody_said_is_what_was_expected() {
+        let tokens = |input, output| Tokens { input, output, ..Tokens::default() };
+        let expected = Usage { tokens: tokens(10, 20), certainty: Certainty::Estimated, ..Usage::default() };
+        let check = |usage: Usage, counted, certainty| {
+            let known = usage.or_expected(&expected);
+            assert_eq!(((known.tokens.input, known.tokens.output), known.certainty), (counted, certainty), "{usage:?}");
+        };
+        check(Usage::default(), (10, 20), Certainty::Estimated);
+        check(Usage::exact(tokens(1, 2)), (1, 2), Certainty::Exact);
+        check(Usage::at_least(tokens(1, 2)), (1, 2), Certainty::AtLeast);
+        check(Usage::at_least(tokens(0, 2)), (10, 2), Certainty::Estimated);
+        check(Usage::exact(Tokens { is_clamped: true, ..tokens(0, 2) }), (10, 2), Certainty::Estimated);
+        check(Usage::nothing(), (0, 0), Certainty::Nothing);
     }
 
     #[test]

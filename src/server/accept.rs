@@ -1,6 +1,7 @@
 //! The accept loop: connections up to a number, each under its limits of time, HTTP/1.1 or HTTP/2,
 //! plain or TLS.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,17 +54,17 @@ impl<P: Plane> Acceptor<P> {
                 accepted = accept(&self.listener, &room) => accepted,
                 () = drain.begins() => return,
             };
-            let Some((stream, permit)) = accepted else { continue };
-            tasks.spawn(connections.clone().connection(stream, permit, drain.clone()));
+            let Some((stream, peer, permit)) = accepted else { continue };
+            tasks.spawn(connections.clone().connection(stream, peer, permit, drain.clone()));
         }
     }
 }
 
 /// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let permit = room.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _peer)) => Some((stream, permit)),
+        Ok((stream, peer)) => Some((stream, peer.ip(), permit)),
         Err(error) => {
             warn!(%error, "cannot accept a connection; if descriptors ran out, raise the limit of open files");
             tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -73,15 +74,15 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
 }
 
 impl<P: Plane> Connections<P> {
-    async fn connection(self: Arc<Self>, stream: TcpStream, _permit: OwnedSemaphorePermit, drain: Drain) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: IpAddr, _permit: OwnedSemaphorePermit, drain: Drain) {
         let _open = self.open.clone().map(Counted::new);
         let _unset = stream.set_nodelay(true);
         match self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.current())) {
-            None => self.serve(stream, &drain).await,
+            None => self.serve(stream, peer, &drain).await,
             Some(acceptor) => {
                 let handshake = tokio::time::timeout(self.limits.header, acceptor.accept(stream));
                 match handshake.await {
-                    Ok(Ok(stream)) => self.serve(stream, &drain).await,
+                    Ok(Ok(stream)) => self.serve(stream, peer, &drain).await,
                     Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
                     Err(_elapsed) => debug!("TLS handshake took too long"),
                 }
@@ -89,11 +90,12 @@ impl<P: Plane> Connections<P> {
         }
     }
 
-    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, drain: &Drain) {
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: IpAddr, drain: &Drain) {
         let activity = Arc::new(Activity::new());
         let io = TokioIo::new(GuardedIo::new(stream, self.limits, activity.clone(), drain.clone()));
         let builder = builder();
-        let connection = builder.serve_connection(io, PlaneService::new(self.plane.clone(), activity)).into_owned();
+        let service = PlaneService::new(self.plane.clone(), peer, activity);
+        let connection = builder.serve_connection(io, service).into_owned();
         let result = drain.watch(connection, |connection| connection.graceful_shutdown()).await;
         if let Some(Err(error)) = result {
             debug!(error, "a connection ended early");

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 
 use super::door::Door;
+use super::ledger::Ledger;
 use super::quota::Accounts;
 use crate::api::Snapshot;
 use crate::catalog::live::Live;
 use crate::config::{AccountSettings, ServerSettings, Settings};
+use crate::relay::leaving::Drainer;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::Tenants;
 use crate::upstream::{Account, Upstream};
@@ -47,15 +49,26 @@ impl Built {
     }
 
     /// What requests look at.
-    pub(super) fn snapshot(&self, settings: &Settings, accounts: &Arc<Accounts>, live: &Arc<Live>) -> Snapshot {
+    pub(super) fn snapshot(
+        &self,
+        settings: &Settings,
+        tenants: Tenants,
+        accounts: &Arc<Accounts>,
+        live: &Arc<Live>,
+        ledger: &Ledger,
+        drainer: &Drainer,
+    ) -> Snapshot {
         Snapshot {
+            drainer: drainer.clone(),
+            book: ledger.book.clone(),
             quota: Arc::new(accounts.access(settings)),
-            tenants: Tenants::new(settings.keys.iter().cloned()),
+            tenants,
             catalogue: settings.models.catalogue.clone(),
             live: live.clone(),
             aliases: Arc::new(settings.aliases.clone()),
             policy: Arc::new(settings.policy.clone()),
             upstream: self.upstream.clone(),
+            ledger: ledger.store(),
             settings: settings.api.clone(),
         }
     }

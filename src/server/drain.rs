@@ -34,6 +34,11 @@ impl Drain {
         self.begun.load(Ordering::Acquire)
     }
 
+    /// Cancelled when everything has to end.
+    pub(super) fn end(&self) -> CancellationToken {
+        self.cut.clone()
+    }
+
     /// Ready when nothing new is to begin.
     pub(super) async fn begins(&self) {
         self.begin.cancelled().await;

@@ -4,19 +4,41 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use postcard::ser_flavors::Flavor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tracing::error;
 
+use crate::ledger::Row;
+use crate::quota::record::{Record, RecordRef};
 use crate::state::{Encode, StateError};
 use crate::telemetry::metrics::Metrics;
 
-/// A record as it is written down.
-pub(super) struct Postcard<'a, T>(pub(super) &'a T);
+/// What stands in the journal. Each kind has its place for good: other fields mean a new kind behind these, or journals of
+/// a process that was killed could not be read by the version after it.
+#[derive(Debug, Deserialize)]
+pub(super) enum Event {
+    /// Of the quota.
+    Quota(Record),
+    /// Of the ledger.
+    Row(Box<Row>),
+    /// Nothing: whether it can be written was to be found out.
+    Nothing,
+}
 
-impl<T: Serialize> Encode for Postcard<'_, T> {
+/// The same, borrowed.
+#[derive(Debug, Serialize)]
+pub(super) enum EventRef<'a> {
+    Quota(&'a RecordRef<'a>),
+    Row(&'a Row),
+    Nothing,
+}
+
+/// A record as it is written down.
+pub(super) struct Postcard<T>(pub(super) T);
+
+impl<T: Serialize> Encode for Postcard<T> {
     fn encode(&self, out: &mut Vec<u8>) {
         // Only a value of a length that is not known could not be written, and a buffer without room.
-        let _cannot_fail = postcard::serialize_with_flavor(self.0, Onto(out));
+        let _cannot_fail = postcard::serialize_with_flavor(&self.0, Onto(out));
     }
 }
 

@@ -4,21 +4,25 @@
 
 mod accept;
 mod active;
+mod budget;
 mod build;
 mod door;
 mod drain;
 mod events;
 mod guarded_io;
 mod head_scan;
+mod herald;
+mod keys;
+mod ledger;
 mod models;
 mod quota;
 mod reload;
 mod run;
 mod service;
-mod spill;
 mod state;
 mod tls;
 
+pub use keys::{Desk, KEY_FIELDS, TEAM_FIELDS, faults_beside_store};
 pub use models::{ModelDifferences, models_diff, models_of};
 pub use quota::limits_of;
 pub use reload::Source;

@@ -5,24 +5,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tracing::info;
 
-use super::spill::Spill;
-use crate::api::{self, LimitsOf, QuotaAccess, Route};
+use super::budget::Spending;
+use crate::api::{LimitsOf, QuotaAccess, Route};
 use crate::catalog::Catalogue;
 use crate::catalog::model::Kind;
 use crate::config::{AccountSettings, Settings};
+use crate::ledger::Row;
+use crate::quota::allowance::Allowance;
 use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
 use crate::quota::moment::Clock;
+use crate::quota::money::Money;
 use crate::quota::record::Record;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
 use crate::quota::view::LaneView;
 use crate::quota::{AccountQuota, CallerQuota, Quota};
-use crate::relay::settle::Book;
-use crate::relay::usage::Usage;
 use crate::telemetry::metrics::quota::LimitGauges;
 use crate::telemetry::metrics::{Metrics, OTHER};
 
@@ -39,9 +41,11 @@ struct Account {
 pub(super) struct Accounts {
     quota: Arc<Quota>,
     known: Mutex<BTreeMap<String, Account>>,
-    spill: Spill,
+    pub(super) spending: Spending,
     /// The one in force.
     catalogue: ArcSwap<Catalogue>,
+    /// Told when an account has spent enough for a higher tier.
+    pub(super) risen: Notify,
     /// What is learned about sizes.
     pub(super) estimator: Arc<Estimator>,
 }
@@ -52,10 +56,11 @@ impl Accounts {
         quota: Arc<Quota>,
         settings: &Settings,
         spent: &BTreeMap<String, MonthSpend>,
-        spill: Spill,
+        spending: Spending,
     ) -> Arc<Self> {
         let catalogue = ArcSwap::new(settings.models.catalogue.clone());
-        let accounts = Arc::new(Self { quota, known: Mutex::default(), spill, catalogue, estimator: Arc::default() });
+        let (known, risen, estimator) = (Mutex::default(), Notify::new(), Arc::default());
+        let accounts = Arc::new(Self { quota, known, spending, catalogue, risen, estimator });
         for (name, spend) in spent {
             for settings in settings.accounts.iter().filter(|settings| settings.name == *name) {
                 let account = accounts.account(settings.clone(), *spend);
@@ -73,6 +78,7 @@ impl Accounts {
     /// Other settings from now on. What was spent and counted stays.
     pub(super) fn configure(&self, settings: &Settings) {
         self.catalogue.store(settings.models.catalogue.clone());
+        self.spending.configure(settings);
         let mut known = self.known();
         let old = std::mem::take(&mut *known);
         for settings in &settings.accounts {
@@ -97,10 +103,10 @@ impl Accounts {
             quota: self.quota.clone(),
             accounts: accounts.collect(),
             max_wait: settings.queue.max_wait,
-            book: self.clone(),
             estimator: self.estimator.clone(),
-            budgets: self.spill.budgets.clone(),
-            sticky: self.spill.sticky.clone(),
+            budgets: self.spending.budgets.clone(),
+            allowances: allowances(settings),
+            sticky: self.spending.sticky.clone(),
         }
     }
 
@@ -113,11 +119,6 @@ impl Accounts {
         let quota = &account.settings.quota;
         let written = quota.models.get(model).copied().unwrap_or_default();
         written.or(self.catalogue.load().limits(model, kind, account.standing.tier)).share(quota.share)
-    }
-
-    /// What was spent, by account.
-    pub(super) fn spent(&self) -> BTreeMap<String, MonthSpend> {
-        self.known().iter().map(|(name, account)| (name.clone(), account.spend)).collect()
     }
 
     /// Puts the limits of `settings` in force for what is counted already.
@@ -149,9 +150,7 @@ impl Accounts {
         for (name, account) in self.known().iter() {
             metrics.quota.tier(name, account.standing.tier.index());
         }
-        for budget in self.spill.budgets.view() {
-            metrics.policy.spill(&budget.account, budget.held.micros_cny(), budget.spent.micros_cny());
-        }
+        self.spending.show(metrics);
         for view in self.quota.view() {
             let (Some(account), Some(model)) = (&view.account, &view.model) else { continue };
             let model = metrics.model_label(model);
@@ -161,9 +160,11 @@ impl Accounts {
         }
     }
 
-    /// Every limit there is, with the tier of each account, as JSON.
+    /// Every limit and every budget there is, with the tier of each account, as JSON.
     pub(super) fn json(&self) -> String {
-        serde_json::json!({"object": "list", "accounts": self.standings(), "data": self.quota.view()}).to_string()
+        let (accounts, budgets) = (self.standings(), self.spending.view());
+        serde_json::json!({"object": "list", "accounts": accounts, "budgets": budgets, "data": self.quota.view()})
+            .to_string()
     }
 
     /// The tier of each account, and why, for people.
@@ -214,13 +215,15 @@ impl Accounts {
     }
 }
 
-impl Book for Accounts {
-    fn note(&self, account: &str, model: &str, usage: &Usage) {
-        let catalogue = self.catalogue.load();
-        let Some(model) = catalogue.get(model).filter(|model| model.price.is_some()) else { return };
-        let now = SystemTime::now();
-        if let (Some(cost), Some(account)) = (model.cost(&api::consumed(usage), now), self.known().get_mut(account)) {
-            account.spend.add(now, cost);
+impl Accounts {
+    /// A request is over: what it cost counts for its account's tier, which rises as soon as there is enough.
+    pub(super) fn note(&self, row: &Row) {
+        let Some(cost) = row.cost.filter(|cost| *cost > Money::ZERO) else { return };
+        let mut known = self.known();
+        let Some(account) = known.get_mut(&*row.account) else { return };
+        account.spend.add(row.at(), cost);
+        if self.standing(&account.settings, &account.spend).tier > account.standing.tier {
+            self.risen.notify_one();
         }
     }
 }
@@ -230,7 +233,7 @@ impl Book for Accounts {
 pub fn limits_of(settings: &Settings) -> serde_json::Value {
     let clock = Clock::system();
     let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
-    let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spill::forgetful(clock));
+    let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spending::forgetful(clock));
     let catalogue = &settings.models.catalogue;
     let mut data = Vec::new();
     for account in &settings.accounts {
@@ -248,6 +251,12 @@ pub fn limits_of(settings: &Settings) -> serde_json::Value {
         }
     }
     serde_json::json!({"object": "list", "accounts": accounts.standings(), "data": data})
+}
+
+/// What the accounts may spend, for those that may not spend everything.
+fn allowances(settings: &Settings) -> Vec<(Arc<str>, Allowance)> {
+    let limited = settings.accounts.iter().filter(|account| !account.allowance.is_endless());
+    limited.map(|account| (account.name.as_str().into(), account.allowance)).collect()
 }
 
 /// The limits of the key `name`, if it is in the configuration.

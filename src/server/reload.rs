@@ -14,13 +14,17 @@ use tracing::{error, info, warn};
 
 use super::build::{self, Built};
 use super::door::Door;
+use super::keys::{self, Keys};
+use super::ledger::{self, Ledger};
 use super::models::Refresher;
 use super::quota::Accounts;
 use super::tls::TlsSource;
 use crate::api::Gateway;
 use crate::config::{self, Environment, Overrides, Settings, stamps};
 use crate::quota::Quota;
+use crate::relay::leaving::Drainer;
 use crate::telemetry::metrics::Metrics;
+use crate::tenant::OnRevoke;
 
 /// Editors and ConfigMaps change files in several steps; this long after the last one they are read.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -63,6 +67,9 @@ pub(super) struct Reloader {
     pub(super) accounts: Arc<Accounts>,
     pub(super) quota: Arc<Quota>,
     pub(super) models: Arc<Refresher>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) drainer: Drainer,
+    pub(super) keys: Arc<Keys>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
 
@@ -81,10 +88,11 @@ impl Reloader {
         }
     }
 
-    /// Puts `settings` in force: everything that can fail first, then everything at once.
-    fn apply(&self, settings: Settings) -> Result<(), String> {
-        self.check_exposure(&settings)?;
+    /// Puts the settings of a file in force: everything that can fail first, then everything at once.
+    fn apply(&self, of_file: Settings) -> Result<(), String> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = self.keys.with_stored(&of_file)?;
+        self.check_exposure(&settings)?;
         let fresh = if current.1.suits(&settings) { None } else { Some(Built::new(&settings, &self.metrics)?) };
         if let (Some(tls), Some(config)) = (&self.tls, &settings.server.tls) {
             tls.replace(config.clone());
@@ -93,24 +101,45 @@ impl Reloader {
         if let Some(fresh) = fresh {
             current.1 = fresh;
         }
+        self.keys.take_file(&of_file);
         self.accounts.configure(&settings);
-        self.gateway.replace(current.1.snapshot(&settings, &self.accounts, &self.models.live));
-        self.accounts.reconfigure(&settings);
         self.door.store(Arc::new(build::door(&settings.server, self.listen)));
-        current.0 = settings;
+        self.put_in_force(&mut current, settings);
         self.models.changed.notify_one();
         Ok(())
     }
 
+    /// Puts in force what `change` makes of the settings.
+    pub(super) fn change(&self, change: impl FnOnce(Settings) -> Settings) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = change(current.0.clone());
+        self.put_in_force(&mut current, settings);
+    }
+
+    /// What requests look at is made anew.
+    fn put_in_force(&self, current: &mut (Settings, Built), settings: Settings) {
+        let tenants = self.keys.tenants(&settings);
+        self.accounts.spending.configure(&settings);
+        if let Err(error) = self.ledger.seed(&self.accounts.spending) {
+            error!(%error, "what was spent of a new budget this month cannot be read; it begins at zero until the next start");
+        }
+        let (live, ledger) = (&self.models.live, &self.ledger);
+        self.gateway.replace(current.1.snapshot(&settings, tenants, &self.accounts, live, ledger, &self.drainer));
+        ledger.book.configure(ledger::policy(&settings));
+        self.accounts.reconfigure(&settings);
+        self.keys.put_in_force(&settings);
+        current.0 = settings;
+    }
+
     /// The socket that is bound counts, not the address in the new file.
     fn check_exposure(&self, settings: &Settings) -> Result<(), String> {
-        if settings.keys.is_empty() && !self.listen.ip().is_loopback() {
-            return Err(format!(
-                "there are no keys, but the gateway listens on {}, which other machines can reach",
-                self.listen
-            ));
-        }
-        Ok(())
+        let is_exposed = !self.listen.ip().is_loopback() && self.keys.tenants(settings).is_open();
+        if is_exposed { Err(keys::exposed(self.listen)) } else { Ok(()) }
+    }
+
+    /// What happens to running streams of a key that is revoked.
+    pub(super) fn on_revoke(&self) -> OnRevoke {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).0.on_revoke
     }
 
     /// The settings in force.

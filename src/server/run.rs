@@ -15,22 +15,27 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::accept::{Acceptor, Connections};
+use super::budget::Spending;
 use super::build::{self, Built};
 use super::door::Door;
 use super::drain::Drain;
 use super::guarded_io::IoLimits;
+use super::herald::Herald;
+use super::keys::{self, Keys};
+use super::ledger::{self, Faults, Ledger, Restored};
 use super::models::Refresher;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
 use super::service::{AdminPlane, DataPlane};
-use super::spill::Purse;
 use super::state::{self, Keeper, Loaded};
 use super::tls::TlsSource;
-use crate::admin::{self, AdminState};
+use crate::admin::{self, AdminState, Readiness};
 use crate::api::Gateway;
 use crate::config::Settings;
 use crate::quota::Quota;
+use crate::quota::budget::Budgets;
 use crate::quota::moment::Clock;
+use crate::relay::leaving::Drainer;
 use crate::telemetry::metrics::Metrics;
 
 /// Connections at once on the admin plane (ours).
@@ -62,7 +67,11 @@ pub struct Server {
     admin: Acceptor<AdminPlane>,
     reloader: Arc<Reloader>,
     keeper: Arc<Keeper>,
+    ledger: Arc<Ledger>,
+    herald: Arc<Herald>,
     drain: Drain,
+    /// Connections, and answers that are read on without one.
+    connections: TaskTracker,
     drain_timeout: Duration,
 }
 
@@ -84,31 +93,45 @@ impl Server {
         // The demo leaves nothing behind.
         let is_kept = source.overrides.upstream.is_none();
         let mut loaded = if is_kept { Some(Loaded::open(&settings)?) } else { None };
+        let keys = Keys::open(&settings, is_kept, metrics.clone());
+        let keys = Arc::new(keys.map_err(|error| StartError::Settings(error.to_string()))?);
+        let of_file = settings;
+        let settings = keys.with_stored(&of_file).map_err(StartError::Settings)?;
+        keys.take_file(&of_file);
+        let tenants = keys.tenants(&settings);
+        if tenants.is_open() && !settings.server.listen.ip().is_loopback() {
+            return Err(StartError::Settings(keys::exposed(settings.server.listen)));
+        }
         let journal = loaded.as_ref().map(|loaded| loaded.journal.clone());
         let written = Arc::new(Notify::new());
-        let recorder = state::recorder(journal.clone(), written.clone(), metrics.clone());
+        let recorder = state::recorder(journal.clone(), written.clone(), metrics.clone(), settings.ledger.is_kept);
         let clock = Clock::system();
         let quota = Quota::new(clock, settings.queue.bounds, Box::new(recorder));
-        let spent = loaded.as_mut().map(|loaded| std::mem::take(&mut loaded.snapshot.spent)).unwrap_or_default();
-        let folder = loaded.as_ref().map(|loaded| &loaded.folder);
-        let purse = Purse::open(folder, settings.state.durability, clock, metrics.clone())?;
-        let accounts = Accounts::new(quota.clone(), &settings, &spent, purse.spill.clone());
+        let Restored { last_seq, spent } = Restored::from(loaded.as_mut())?;
+        let herald = Herald::new(metrics.clone());
+        let teller = herald.clone();
+        let budgets = Budgets::telling(clock, move |crossing| teller.tell(crossing));
+        let accounts = Accounts::new(quota.clone(), &settings, &spent, Spending::new(clock, budgets));
         if let Some(loaded) = &loaded {
             accounts.estimator.import(&loaded.snapshot.estimates);
         }
         accounts.restore(&settings, loaded.as_mut().map(Loaded::records).unwrap_or_default());
+        let ledger = Arc::new(Ledger::new(&settings, loaded.as_ref(), last_seq, &accounts, &metrics));
+        ledger.seed(&accounts.spending).map_err(|error| StartError::Settings(ledger::unusable(&error)))?;
         let keeper = Keeper {
+            book: ledger.book.clone(),
             journal,
             written,
             quota: quota.clone(),
             accounts: accounts.clone(),
-            purse,
             metrics: metrics.clone(),
             longest: settings.api.total_timeout + settings.queue.max_wait + KEEPER_MARGIN,
         };
         let models = Arc::new(Refresher::new(loaded.as_ref().map(|loaded| &loaded.folder), metrics.clone()));
         models.load(&settings.transport.base_url.to_string());
-        let snapshot = built.snapshot(&settings, &accounts, &models.live);
+        let (drain, connections) = (Drain::default(), TaskTracker::new());
+        let drainer = Drainer::new(connections.clone(), drain.end());
+        let snapshot = built.snapshot(&settings, tenants, &accounts, &models.live, &ledger, &drainer);
         let gateway = Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
@@ -121,10 +144,13 @@ impl Server {
             accounts,
             quota,
             models,
+            ledger: ledger.clone(),
+            drainer,
+            keys: keys.clone(),
             current: Mutex::new((settings.clone(), built)),
         };
+        keys.put_in_force(&settings);
         metrics.loaded(true, now());
-        let drain = Drain::default();
         let limits = limits(&settings);
         let data = Connections {
             tls: reloader.tls.clone(),
@@ -138,7 +164,7 @@ impl Server {
             limits,
             max_connections: ADMIN_CONNECTIONS,
             open: None,
-            plane: admin_plane(&settings, gateway, reloader.accounts.clone(), drain.clone()),
+            plane: admin_plane(&settings, gateway, reloader.accounts.clone(), ledger.clone(), &keys, drain.clone()),
         };
         Ok(Self {
             data: Acceptor {
@@ -151,7 +177,10 @@ impl Server {
             },
             reloader: Arc::new(reloader),
             keeper: Arc::new(keeper),
+            ledger,
+            herald,
             drain,
+            connections,
             drain_timeout: settings.server.drain_timeout,
         })
     }
@@ -171,6 +200,12 @@ impl Server {
         self.reloader.accounts.tiers()
     }
 
+    /// How many keys open the gateway, those of the store too; `None` while anybody may call.
+    pub fn keys(&self) -> Option<usize> {
+        let tenants = &self.reloader.gateway.snapshot().tenants;
+        (!tenants.is_open()).then(|| tenants.count())
+    }
+
     /// Reads the configuration again, as SIGHUP does.
     pub fn reload_handle(&self) -> impl Fn() + Send + Sync + use<> {
         let reloader = self.reloader.clone();
@@ -180,7 +215,7 @@ impl Server {
     /// Serves until `stop` is ready, then finishes what is open: up to the drain time, or until
     /// `hurry` is ready. Returns how many connections had to be cut.
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> usize {
-        let (connections, servants) = (TaskTracker::new(), TaskTracker::new());
+        let (connections, servants) = (self.connections.clone(), TaskTracker::new());
         let drain = self.drain.clone();
         servants.spawn(self.data.run(drain.clone(), connections.clone()));
         // The admin plane answers to the end, so that a probe can see the drain.
@@ -191,8 +226,17 @@ impl Server {
         let is_over = CancellationToken::new();
         let time = keep_time(self.reloader.quota.clone(), self.reloader.metrics.clone());
         servants.spawn(is_over.clone().run_until_cancelled_owned(time));
+        let (herald, reloader) = (self.herald.clone(), self.reloader.clone());
+        let telling = async move { herald.run(|| reloader.settings()).await };
+        servants.spawn(is_over.clone().run_until_cancelled_owned(telling));
         let keeper = self.keeper.clone();
         servants.spawn(is_over.clone().run_until_cancelled_owned(async move { keeper.write_soon().await }));
+        let (ledger, reloader) = (self.ledger.clone(), self.reloader.clone());
+        let filing = async move { ledger.run(|| reloader.settings().ledger.keep).await };
+        servants.spawn(is_over.clone().run_until_cancelled_owned(filing));
+        // A key that is taken back while the last streams finish is taken back.
+        let keys = self.reloader.keys.clone().watch(self.reloader.clone());
+        servants.spawn(is_over.clone().run_until_cancelled_owned(keys));
         tokio::select! {
             () = stop => {}
             () = self.reloader.watch() => {}
@@ -206,6 +250,8 @@ impl Server {
         admin_connections.close();
         servants.close();
         tokio::join!(admin_connections.wait(), servants.wait());
+        // What is not in the database now is in the journal.
+        self.ledger.filer.iter().for_each(|filer| filer.file());
         self.keeper.save();
         cut
     }
@@ -244,23 +290,44 @@ fn limits(settings: &Settings) -> IoLimits {
     IoLimits { header: server.header_timeout, idle: server.idle_timeout, write: server.write_timeout }
 }
 
-fn admin_plane(settings: &Settings, gateway: Arc<Gateway>, accounts: Arc<Accounts>, drain: Drain) -> AdminPlane {
+fn admin_plane(
+    settings: &Settings,
+    gateway: Arc<Gateway>,
+    accounts: Arc<Accounts>,
+    ledger: Arc<Ledger>,
+    keys: &Keys,
+    drain: Drain,
+) -> AdminPlane {
     let metrics = gateway.metrics().clone();
     let refresh = {
-        let (metrics, accounts) = (metrics.clone(), accounts.clone());
+        let (metrics, accounts, ledger) = (metrics.clone(), accounts.clone(), ledger.clone());
         move || {
+            ledger.show(&metrics.ledger);
             metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()));
             accounts.show(&metrics);
         }
     };
     let state = AdminState {
         metrics,
-        is_ready: Arc::new(move || !drain.has_begun()),
+        ledger: ledger.store(),
+        readiness: Arc::new(move || ready(&drain, &ledger.faults())),
         limits: Arc::new(move || accounts.json()),
         refresh: Arc::new(refresh),
+        desk: Arc::new(keys.desk()),
+        token: keys.token.clone(),
     };
     let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
     AdminPlane { router: admin::router(state), door: Arc::new(ArcSwap::from_pointee(door)) }
+}
+
+/// Whether new requests are welcome, and what is not as it should be.
+fn ready(drain: &Drain, faults: &Faults) -> Readiness {
+    let mut notes = Vec::new();
+    notes.extend(drain.has_begun().then(|| "draining".to_owned()));
+    notes.extend(faults.refusal.as_ref().map(|fault| format!("requests are refused: {fault}")));
+    notes.extend(faults.journal.as_ref().map(|fault| format!("the ledger's journal: {fault}")));
+    notes.extend(faults.store.as_ref().map(|fault| format!("the ledger's database: {fault}")));
+    Readiness { is_ready: !drain.has_begun() && faults.refusal.is_none(), notes }
 }
 
 #[expect(clippy::unused_async, reason = "a listener belongs to the runtime it is made in")]

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use tower::ServiceExt;
 
 use super::active::{Activity, Tracked};
 use super::door::{self, Door};
+use crate::admin::Peer;
 use crate::api::Gateway;
 use crate::api::error::{DoorError, GatewayError};
 use crate::relay::body::RelayBody;
@@ -26,10 +28,11 @@ pub(super) trait Plane: Clone + Send + Sync + 'static {
     /// What it answers with.
     type Body: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static;
 
-    /// Answers one request; `is_contradictory` when its head gave the length of its body twice.
+    /// Answers one request of `peer`; `is_contradictory` when its head gave the length of its body twice.
     fn answer(
         &self,
         request: Request<Incoming>,
+        peer: IpAddr,
         is_contradictory: bool,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
@@ -38,12 +41,13 @@ pub(super) trait Plane: Clone + Send + Sync + 'static {
 #[derive(Debug)]
 pub(super) struct PlaneService<P> {
     plane: P,
+    peer: IpAddr,
     activity: Arc<Activity>,
 }
 
 impl<P: Plane> PlaneService<P> {
-    pub(super) fn new(plane: P, activity: Arc<Activity>) -> Self {
-        Self { plane, activity }
+    pub(super) fn new(plane: P, peer: IpAddr, activity: Arc<Activity>) -> Self {
+        Self { plane, peer, activity }
     }
 }
 
@@ -54,11 +58,11 @@ impl<P: Plane> Service<Request<Incoming>> for PlaneService<P> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let active = self.activity.begin();
-        let plane = self.plane.clone();
+        let (plane, peer) = (self.plane.clone(), self.peer);
         // HTTP/2 has no such header.
         let is_contradictory = request.headers().contains_key(header::TRANSFER_ENCODING) && active.is_doubtful();
         Box::pin(async move {
-            let response = plane.answer(request, is_contradictory).await;
+            let response = plane.answer(request, peer, is_contradictory).await;
             Ok(response.map(|body| Tracked::new(body, active)))
         })
     }
@@ -74,7 +78,7 @@ pub(super) struct DataPlane {
 impl Plane for DataPlane {
     type Body = RelayBody;
 
-    async fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> Response<RelayBody> {
+    async fn answer(&self, request: Request<Incoming>, peer: IpAddr, is_contradictory: bool) -> Response<RelayBody> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
             let must_close = matches!(error, DoorError::Malformed(_));
             let mut response = self.gateway.refuse(&GatewayError::Door(error), request.uri().path());
@@ -84,11 +88,11 @@ impl Plane for DataPlane {
             return response;
         }
         let Some(origin) = request.headers().get(header::ORIGIN).cloned() else {
-            return self.gateway.serve(request).await;
+            return self.gateway.serve(request, peer).await;
         };
         let mut response = match door::preflight(&request) {
             Some(response) => response,
-            None => self.gateway.serve(request).await,
+            None => self.gateway.serve(request, peer).await,
         };
         door::allow_origin(response.headers_mut(), origin);
         response
@@ -105,12 +109,18 @@ pub(super) struct AdminPlane {
 impl Plane for AdminPlane {
     type Body = axum::body::Body;
 
-    async fn answer(&self, request: Request<Incoming>, is_contradictory: bool) -> Response<axum::body::Body> {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+        is_contradictory: bool,
+    ) -> Response<axum::body::Body> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
             let mut refused = Response::new(axum::body::Body::from(format!("{error}\n")));
             *refused.status_mut() = http::StatusCode::FORBIDDEN;
             return refused;
         }
+        request.extensions_mut().insert(Peer(peer));
         match self.router.clone().oneshot(request.map(axum::body::Body::new)).await {
             Ok(response) => response,
             Err(never) => match never {},

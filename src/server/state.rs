@@ -1,7 +1,7 @@
-//! What quota and spending know, kept over restarts: that a request was let in is appended to a journal before it is sent, its
-//! end soon after, and from time to time a snapshot takes the journal's place.
+//! What quota and ledger know, kept over restarts in one journal: that a request was let in and what is thought of it is
+//! appended before it is sent, what became of it before its caller can see the end, and from time to time a snapshot takes
+//! the journal's place.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +9,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
-use super::events::{Failures, Postcard};
+use super::events::{Event, EventRef, Failures, Postcard};
 use super::quota::Accounts;
 use super::run::StartError;
-use super::spill::Purse;
 use crate::config::Settings;
+use crate::ledger::{Book, Row};
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
-use crate::quota::spend::MonthSpend;
 use crate::state::{Durability, Folder, Journal, StateError};
 use crate::store::Database;
 use crate::telemetry::metrics::Metrics;
@@ -24,7 +23,7 @@ use crate::telemetry::metrics::Metrics;
 /// How often a snapshot is made, if anything happened (ours).
 const PERIOD: Duration = Duration::from_secs(60);
 /// The journal's name in the state folder.
-const NAME: &str = "quota";
+const NAME: &str = "events";
 
 /// How long an event may wait to be written that is not urgent, unless another one takes it along (ours).
 const SOON: Duration = Duration::from_millis(10);
@@ -35,8 +34,9 @@ const SOON: Duration = Duration::from_millis(10);
 pub(super) struct Snapshot {
     /// The windows, beliefs and open requests of every lane.
     records: Vec<Record>,
-    /// What each account has spent.
-    pub(super) spent: BTreeMap<String, MonthSpend>,
+    /// Rows of the ledger that are not in the database, in the order in which they were written: the last one of a number
+    /// counts.
+    pub(super) rows: Vec<Row>,
     /// What was learned about sizes of requests and answers.
     pub(super) estimates: serde_json::Value,
 }
@@ -64,11 +64,22 @@ impl Loaded {
             warn!(state = %settings.state.dir.display(), "the state was not whole: {}", torn.description);
         }
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
-        snapshot.records.extend(replay.records.iter().filter_map(|record| event(record)));
+        for event in replay.records.iter().filter_map(|record| event(record)) {
+            match event {
+                Event::Quota(record) => snapshot.records.push(record),
+                Event::Row(row) => snapshot.rows.push(*row),
+                Event::Nothing => {}
+            }
+        }
         let is_synced = settings.state.durability == Durability::Power;
         let database = Database::open(&settings.state.dir, is_synced);
         let database = database.map_err(|error| StartError::Settings(error.to_string()))?;
         Ok(Self { folder, journal: Arc::new(journal), database: Arc::new(database), snapshot })
+    }
+
+    /// The rows that may not be in the database.
+    pub(super) fn rows(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.snapshot.rows)
     }
 
     /// The events, to be lived through again.
@@ -84,32 +95,27 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
         .ok()
 }
 
-/// Records that must not be lost are written at once, others soon.
-fn write(journal: &Journal, records: &[RecordRef<'_>]) -> Result<(), StateError> {
-    let encoded = records.iter().map(Postcard);
-    if records.iter().any(|record| record.event.is_urgent()) {
-        journal.append_all(encoded)
-    } else {
-        journal.defer_all(encoded)
-    }
-}
-
-fn event(bytes: &[u8]) -> Option<Record> {
+fn event(bytes: &[u8]) -> Option<Event> {
     postcard::from_bytes(bytes)
         .map_err(|error| warn!(%error, "an event of the state cannot be read and is left out"))
         .ok()
 }
 
-/// Writes each event down, and notifies `written` of it. Without a journal nothing is kept.
+/// Puts each event of the quota behind what is written next, and notifies `written` of it: before a request is sent, and
+/// before its end is seen, the ledger writes its row, and with it all that was put off. Where there is no ledger, what is
+/// urgent is written at once. Without a journal nothing is kept.
 pub(super) fn recorder(
     journal: Option<Arc<Journal>>,
     written: Arc<Notify>,
     metrics: Arc<Metrics>,
+    has_ledger: bool,
 ) -> impl Fn(&[RecordRef<'_>]) + Send + Sync {
     let failures = Failures::new(metrics, "an event of the quota");
     move |records| {
         let Some(journal) = &journal else { return };
-        failures.note(write(journal, records));
+        let encoded = records.iter().map(|record| Postcard(EventRef::Quota(record)));
+        let is_urgent = !has_ledger && records.iter().any(|record| record.event.is_urgent());
+        failures.note(if is_urgent { journal.append_all(encoded) } else { journal.defer_all(encoded) });
         written.notify_one();
     }
 }
@@ -121,7 +127,7 @@ pub(super) struct Keeper {
     pub(super) written: Arc<Notify>,
     pub(super) quota: Arc<Quota>,
     pub(super) accounts: Arc<Accounts>,
-    pub(super) purse: Purse,
+    pub(super) book: Arc<Book>,
     pub(super) metrics: Arc<Metrics>,
     /// No request lives longer.
     pub(super) longest: Duration,
@@ -131,7 +137,7 @@ impl Keeper {
     /// Does its work once a minute, for as long as it is polled.
     pub(super) async fn run(self: Arc<Self>, settings: impl Fn() -> Settings) {
         loop {
-            tokio::time::sleep(PERIOD).await;
+            let _woken_by_either = tokio::time::timeout(PERIOD, self.accounts.risen.notified()).await;
             let leaks = self.quota.sweep(self.longest);
             if leaks > 0 {
                 error!(leaks, "reservations were never settled; this is a mistake of the gateway, please report it");
@@ -158,7 +164,6 @@ impl Keeper {
 
     /// Makes a snapshot, if anything happened since the last one. Blocks for milliseconds.
     pub(super) fn save(&self) {
-        self.purse.save();
         let Some(journal) = &self.journal else { return };
         if journal.backlog().records == 0 {
             return;
@@ -173,7 +178,7 @@ impl Keeper {
     fn snapshot(&self) -> Vec<u8> {
         let snapshot = Snapshot {
             records: self.quota.snapshot(),
-            spent: self.accounts.spent(),
+            rows: self.book.unfiled(),
             estimates: self.accounts.estimator.export(),
         };
         serde_json::to_vec(&snapshot).unwrap_or_default()

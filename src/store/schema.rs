@@ -1,6 +1,7 @@
 //! The tables, as a list of steps that is only ever added to: a database of any earlier version takes those that it has not
 //! taken yet. The number of steps taken is SQLite's `user_version`.
 
+use std::cmp::Ordering;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -9,7 +10,11 @@ use super::Database;
 use crate::ledger::StoreError;
 
 /// Each step, in order.
-const STEPS: &[&str] = &["CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID"];
+const STEPS: &[&str] = &[
+    "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    super::ledger::tables::STEP,
+    super::keys::STEP,
+];
 
 /// Takes the steps that are missing, each with its number or not at all.
 ///
@@ -29,4 +34,18 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
         transaction.pragma_update(None, "user_version", number).map_err(failed)?;
     }
     transaction.commit().map_err(failed)
+}
+
+/// Whether every step was taken, for those who only read.
+///
+/// # Errors
+/// [`StoreError::Older`] or [`StoreError::Newer`] when not.
+pub(super) fn is_current(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let taken = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let taken: usize = taken.map_err(|error| Database::error(path, error))?;
+    match taken.cmp(&STEPS.len()) {
+        Ordering::Less => Err(StoreError::Older(path.display().to_string())),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer(path.display().to_string())),
+    }
 }

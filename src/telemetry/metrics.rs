@@ -6,16 +6,22 @@
 
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+pub mod budget;
 mod families;
+pub mod keys;
 mod labels;
+pub mod ledger;
 pub mod models;
 pub mod policy;
 pub mod quota;
 mod requests;
 
+use budget::BudgetMetrics;
 use families::Families;
+use keys::KeyMetrics;
 use labels::ModelLabels;
 pub use labels::{MAX_MODELS, OTHER};
+use ledger::LedgerMetrics;
 use models::ModelMetrics;
 use policy::PolicyMetrics;
 use quota::QuotaMetrics;
@@ -46,10 +52,16 @@ pub struct Metrics {
     pub panics: IntCounter,
     /// The quota's.
     pub quota: QuotaMetrics,
+    /// The ledger's.
+    pub ledger: LedgerMetrics,
+    /// Those of budgets.
+    pub budgets: BudgetMetrics,
     /// Those of who was called.
     pub policy: PolicyMetrics,
     /// The upstream's list of models.
     pub models: ModelMetrics,
+    /// Virtual keys.
+    pub keys: KeyMetrics,
 }
 
 impl Metrics {
@@ -110,8 +122,11 @@ impl Metrics {
             )?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
             quota: QuotaMetrics::new(&new)?,
+            ledger: LedgerMetrics::new(&new)?,
+            budgets: BudgetMetrics::new(&new)?,
             policy: PolicyMetrics::new(&new)?,
             models: ModelMetrics::new(&new)?,
+            keys: KeyMetrics::new(&new)?,
         })
     }
 
@@ -129,8 +144,10 @@ impl Metrics {
     fn initialise(&self) {
         self.requests.initialise();
         self.quota.initialise();
+        self.budgets.initialise();
         self.policy.initialise();
         self.models.initialise();
+        self.keys.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }

@@ -1,59 +1,135 @@
-//! Virtual keys: who may call, and which models they may use.
+//! Virtual keys: who may call, which models and endpoints they may use, and what they may spend.
 //!
 //! Secrets are kept as SHA-256 only. A key is found by its hash, so a wrong one costs the same time
 //! as an unknown or an expired one. Knows no HTTP and reads no clock: the time is handed in.
 
-use std::collections::HashMap;
+mod revocation;
+mod secret;
+mod store;
+mod team;
+mod tenants;
+pub mod throttle;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
 use crate::catalog::policy::KeyPolicy;
+use crate::ledger::Who;
 use crate::quota::CallerQuota;
+use crate::quota::allowance::Allowance;
 
-/// SHA-256 of a virtual key.
-pub type KeyHash = [u8; 32];
+pub use revocation::{OnRevoke, Revocation};
+pub use secret::{KeyHash, Secret, hash, parse_hash};
+pub use store::{Held, KeyError, KeyStore, StoredKey, StoredTeam};
+pub use team::Team;
+pub use tenants::Tenants;
 
-/// One virtual key, as the configuration gives it.
+/// What happens to an answer on its way when its caller leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnLeave {
+    /// The call upstream is closed; what was seen counts.
+    #[default]
+    Cancel,
+    /// The answer is read to its end for the sake of its usage.
+    Drain,
+}
+
+impl OnLeave {
+    /// Both, with the words of the configuration.
+    pub const WORDS: [(&'static str, Self); 2] = [("cancel", Self::Cancel), ("drain", Self::Drain)];
+}
+
+/// One virtual key, as file, command line and admin API describe it alike.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tenant {
-    /// Name in logs and metrics.
+    /// Name in logs, metrics and the ledger; no two keys have the same.
     pub name: Arc<str>,
+    /// Who holds it, for people.
+    pub owner: Option<Arc<str>>,
+    /// The team it belongs to.
+    pub team: Option<Arc<Team>>,
+    /// Short words to tell usage apart by, sorted, with commas between them; empty without any.
+    pub tags: Arc<str>,
     /// Models it may use, exact or with `*` at the end; `None` is all.
     pub models: Option<Vec<String>>,
+    /// Endpoints it may use, as templates of routes such as `/chat/completions`; `None` is all.
+    pub endpoints: Option<Vec<String>>,
     /// From then on the key is as good as unknown.
     pub expires: Option<SystemTime>,
     /// Its limits, and its place in queues.
     pub quota: CallerQuota,
+    /// What it may spend.
+    pub allowance: Allowance,
     /// Whether it may be served by free or by paid models.
     pub policy: KeyPolicy,
+    /// What happens to its answers when the caller leaves.
+    pub on_leave: OnLeave,
+    /// Tells its running answers when it is taken back.
+    pub revocation: Revocation,
 }
 
 impl Tenant {
     /// The caller of a gateway without keys.
     pub fn open() -> Self {
-        let name: Arc<str> = "open".into();
+        Self::named("open".into())
+    }
+
+    /// A key that may do everything.
+    pub fn named(name: Arc<str>) -> Self {
         Self {
             name: name.clone(),
+            owner: None,
+            team: None,
+            tags: "".into(),
             models: None,
+            endpoints: None,
             expires: None,
             quota: CallerQuota::open(name),
+            allowance: Allowance::default(),
             policy: KeyPolicy::default(),
+            on_leave: OnLeave::default(),
+            revocation: Revocation::default(),
         }
     }
 
-    /// Whether this key may use `model` (the id or the alias the caller wrote).
+    /// How the ledger names it.
+    pub fn who(&self) -> Who {
+        let team = self.team.as_ref().map(|team| team.name.clone()).unwrap_or_default();
+        Who { key: self.name.clone(), team, tags: self.tags.clone() }
+    }
+
+    /// Whether this key, and its team, may use `model` (the id or the alias the caller wrote).
     pub fn may_use(&self, model: &str) -> bool {
-        let Some(allowed) = &self.models else { return true };
-        allowed.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(prefix) => model.starts_with(prefix),
-            None => model == pattern,
-        })
+        let team = self.team.as_ref().and_then(|team| team.models.as_deref());
+        lists(self.models.as_deref(), model) && lists(team, model)
+    }
+
+    /// Whether this key or its team is limited to some models.
+    pub fn is_limited_to_models(&self) -> bool {
+        self.models.is_some() || self.team.as_ref().is_some_and(|team| team.models.is_some())
+    }
+
+    /// Whether this key may use the endpoint with this template.
+    pub fn may_call(&self, endpoint: &str) -> bool {
+        self.endpoints.as_ref().is_none_or(|allowed| allowed.iter().any(|own| own == endpoint))
+    }
+
+    /// Whether the key is over at `now`.
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 }
 
-/// A caller without a valid key. One text for unknown, wrong and expired keys.
+/// Whether a list of names, exact or with `*` at the end, has `model`; no list has all.
+fn lists(allowed: Option<&[String]>, model: &str) -> bool {
+    let Some(allowed) = allowed else { return true };
+    allowed.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(prefix) => model.starts_with(prefix),
+        None => model == pattern,
+    })
+}
+
+/// A caller without a valid key. One text for unknown, wrong, expired and revoked keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TenantError {
     /// No credential at all.
@@ -61,105 +137,35 @@ pub enum TenantError {
     Missing,
     /// A credential that opens nothing.
     #[error(
-        "Incorrect API key provided. Ask the operator of this gateway for a key of your own; a SiliconFlow key does not work here."
+        "Incorrect API key provided: it is unknown, has expired or was revoked. Ask the operator of this gateway for a key of your own; a SiliconFlow key does not work here."
     )]
     Unknown,
-}
-
-/// All virtual keys of the gateway.
-#[derive(Debug, Clone)]
-pub struct Tenants {
-    by_hash: HashMap<KeyHash, Arc<Tenant>>,
-    open: Arc<Tenant>,
-}
-
-impl Tenants {
-    /// The given keys; with none the gateway is open.
-    pub fn new(keys: impl IntoIterator<Item = (KeyHash, Tenant)>) -> Self {
-        let by_hash = keys.into_iter().map(|(hash, tenant)| (hash, Arc::new(tenant))).collect();
-        Self { by_hash, open: Arc::new(Tenant::open()) }
-    }
-
-    /// Whether anybody may call.
-    pub fn is_open(&self) -> bool {
-        self.by_hash.is_empty()
-    }
-
-    /// How many keys there are.
-    pub fn count(&self) -> usize {
-        self.by_hash.len()
-    }
-
-    /// Who calls with `credential` at `now`.
-    ///
-    /// # Errors
-    /// [`TenantError`] when keys exist and this is none of them, or one that has expired.
-    pub fn authenticate(&self, credential: Option<&str>, now: SystemTime) -> Result<Arc<Tenant>, TenantError> {
-        if self.is_open() {
-            return Ok(self.open.clone());
-        }
-        let credential = credential.ok_or(TenantError::Missing)?;
-        let tenant = self.by_hash.get(&hash(credential)).ok_or(TenantError::Unknown)?;
-        match tenant.expires {
-            Some(expires) if expires <= now => Err(TenantError::Unknown),
-            _ => Ok(tenant.clone()),
-        }
-    }
-}
-
-/// The hash under which a key is kept. White space around it is not part of it.
-pub fn hash(secret: &str) -> KeyHash {
-    Sha256::digest(secret.trim().as_bytes()).into()
-}
-
-/// Reads `sha256:<64 hex digits>`.
-pub fn parse_hash(text: &str) -> Option<KeyHash> {
-    let hex = text.strip_prefix("sha256:")?;
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (index, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[index * 2..index * 2 + 2], 16).ok()?;
-    }
-    Some(hash)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-
-    fn tenants() -> Tenants {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
-        let tenant = |name: &str, expires| Tenant { name: name.into(), expires, ..Tenant::open() };
-        Tenants::new([(hash("sk-a"), tenant("ann", None)), (hash("sk-b"), tenant("bob", Some(now)))])
-    }
-
-    #[test]
-    fn unknown_and_expired_read_the_same() {
-        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let tenants = tenants();
-        assert_eq!(tenants.authenticate(Some("sk-a"), at(5000)).unwrap().name.as_ref(), "ann");
-        assert_eq!(tenants.authenticate(Some("sk-b"), at(999)).unwrap().name.as_ref(), "bob");
-        assert_eq!(tenants.authenticate(Some("sk-b"), at(1000)), Err(TenantError::Unknown));
-        assert_eq!(tenants.authenticate(Some("sk-x"), at(0)), Err(TenantError::Unknown));
-        assert_eq!(tenants.authenticate(None, at(0)), Err(TenantError::Missing));
-        assert!(Tenants::new([]).authenticate(None, at(0)).is_ok());
-    }
-
-    #[test]
-    fn hashes_are_read_as_written_by_sha256sum() {
-        let text = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(parse_hash(text), Some(hash("abc\n")));
-        assert_eq!(parse_hash("sha256:00"), None);
-        assert_eq!(parse_hash(&text.replace('b', "é")), None);
-    }
 
     #[test]
     fn models_by_name_or_prefix() {
         let tenant = Tenant { models: Some(vec!["Qwen/*".to_owned(), "gpt-4o".to_owned()]), ..Tenant::open() };
         assert!(tenant.may_use("Qwen/Qwen3-8B") && tenant.may_use("gpt-4o"));
         assert!(!tenant.may_use("gpt-4o-mini") && !tenant.may_use("deepseek-ai/DeepSeek-V3"));
+    }
+
+    #[test]
+    fn a_team_narrows_what_its_keys_may_use() {
+        let team = Team { models: Some(vec!["Qwen/*".to_owned()]), ..Team::named("ml".into()) };
+        let tenant = Tenant { team: Some(team.into()), ..Tenant::open() };
+        assert!(tenant.may_use("Qwen/Qwen3-8B") && !tenant.may_use("gpt-4o") && tenant.is_limited_to_models());
+        let tenant = Tenant { models: Some(vec!["gpt-4o".to_owned()]), ..tenant };
+        assert!(!tenant.may_use("Qwen/Qwen3-8B") && !tenant.may_use("gpt-4o"));
+    }
+
+    #[test]
+    fn endpoints_by_their_templates() {
+        let tenant = Tenant { endpoints: Some(vec!["/embeddings".to_owned()]), ..Tenant::open() };
+        assert!(tenant.may_call("/embeddings") && !tenant.may_call("/chat/completions"));
+        assert!(Tenant::open().may_call("/chat/completions"));
     }
 }

@@ -9,6 +9,8 @@ mod breaker;
 mod call;
 mod error;
 mod health;
+pub mod hmac;
+mod post;
 pub mod refusal;
 mod transport;
 
@@ -18,4 +20,5 @@ pub use breaker::Breaker;
 pub use call::{Answer, Call, Upstream};
 pub use error::UpstreamError;
 pub use health::ModelHealth;
+pub use post::post;
 pub use transport::{BaseUrl, TransportSettings};

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use super::program::{Home, Program, flowgate, run};
 
-const COMMANDS: [&str; 7] = ["serve", "mock", "check", "doctor", "limits", "models", "completions"];
+const COMMANDS: [&str; 9] = ["serve", "mock", "check", "doctor", "limits", "models", "usage", "ledger", "completions"];
 
 #[tokio::test]
 async fn every_command_explains_itself() {
@@ -51,7 +51,7 @@ async fn the_version_is_the_package_s() {
 #[tokio::test]
 async fn wrong_usage_has_a_code_of_its_own() {
     let home = Home::new();
-    let usages: [&[&str]; 15] = [
+    let usages: [&[&str]; 21] = [
         &[],
         &["sreve"],
         &["serve", "--bogus"],
@@ -67,6 +67,12 @@ async fn wrong_usage_has_a_code_of_its_own() {
         &["models", "--free", "--paid"],
         &["models", "show"],
         &["models", "diff", "--free"],
+        &["usage", "--by", "colour"],
+        &["usage", "--from", "yesterday"],
+        &["usage", "--today", "--month", "2026-11"],
+        &["usage", "--format", "xml"],
+        &["usage", "export", "--after", "-1"],
+        &["ledger"],
     ];
     for arguments in usages {
         let end = run(&home, arguments).await;

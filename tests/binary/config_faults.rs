@@ -79,7 +79,7 @@ hash = "sha256:12"
 [[key]]
 name = "eve"
 hash = "sha256:36c76b48bb2ee1d9d37140550e9d7ed7d395cf56f41050dc2a72e5291c0011f0"
-expires = "2027-01-31"
+expires = "31.1.2027"
 [colour]
 dark = true
 "#;
@@ -105,7 +105,7 @@ dark = true
         (25, "an account needs a key"),
         (27, "either `secret` (by reference) or `hash`"),
         (30, "64 hex digits"),
-        (34, "without quotes"),
+        (34, "a date and time in UTC"),
         (35, "colour: unknown name"),
     ];
     refused(text, &faults).await;
@@ -134,9 +134,42 @@ async fn accounts_that_are_there_twice_have_a_line() {
     refused(&format!("{account}{account}"), &[(5, "main")]).await;
 }
 
+/// Teams, fields of keys, and the operator's token.
 #[tokio::test]
-async fn an_open_gateway_for_others_has_a_line() {
-    refused("[server]\nlisten = \"0.0.0.0:4000\"\n", &[(2, "[[key]]")]).await;
+async fn what_is_about_a_team_has_a_line() {
+    let text = r#"[[team]]
+name = "m l"
+budget_per_day = 5
+[[team]]
+name = "ml"
+[[team]]
+name = "ml"
+members = 3
+[[key]]
+name = "ann"
+hash = "sha256:36c76b48bb2ee1d9d37140550e9d7ed7d395cf56f41050dc2a72e5291c0011f0"
+tags = ["two words"]
+endpoints = ["/chat"]
+tokens_per_month = 0
+on_leave = "stay"
+[keys]
+on_revoke = "kill"
+[admin]
+token = "plain-0123456789abcdef"
+"#;
+    let faults = [
+        (2, "team.name: must be letters, digits"),
+        (3, "an amount such as \"5 CNY\""),
+        (7, "there is another team `ml`"),
+        (8, "team.members: unknown name"),
+        (12, "not `two words`"),
+        (13, "`/chat` is no endpoint; there are \"/chat/completions\""),
+        (14, "a whole number from 1 on"),
+        (15, "\"cancel\", \"drain\""),
+        (17, "\"finish\", \"cut\""),
+        (19, "a secret is written { env ="),
+    ];
+    refused(text, &faults).await;
 }
 
 #[tokio::test]

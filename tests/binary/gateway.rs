@@ -94,10 +94,12 @@ impl Gateway {
         self.post("/chat/completions", &json!({"model": model, "messages": [{"role": "user", "content": prompt}]}))
     }
 
-    /// The status of a chat with `key`.
+    /// The status of a chat with `key`; 401 for a wrong one however many there were before.
     pub(super) async fn status_for(&self, key: &str) -> u16 {
         let response = self.chat(PLAIN, "Hello").bearer_auth(key).send().await.unwrap();
-        response.status().as_u16()
+        let status = response.status().as_u16();
+        let is_throttled = status == 429 && response.text().await.unwrap().contains("too_many_attempts");
+        if is_throttled { 401 } else { status }
     }
 
     /// A stream of `tokens` tokens whose head has arrived.
@@ -111,6 +113,11 @@ impl Gateway {
 
     pub(super) async fn admin(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.admin)).send().await.unwrap()
+    }
+
+    /// The admin plane with a token.
+    pub(super) async fn admin_with(&self, path: &str, token: &str) -> Response {
+        self.client.get(format!("{}{path}", self.admin)).bearer_auth(token).send().await.unwrap()
     }
 
     pub(super) async fn metrics(&self) -> String {

@@ -69,6 +69,8 @@ async fn the_examples_it_shows_work() {
     home.write("models.toml", &read_to_string(repository("config/models.toml")).unwrap());
     let mut command = flowgate(&home, &["check", "--json", "--config", "flowgate.toml"]);
     command.env("SILICONFLOW_API_KEY", "sk-mock").env("FLOWGATE_KEY_ANN", "sk-ann");
+    command.env("FLOWGATE_HOOK_SECRET", "hook");
+    command.env("FLOWGATE_ADMIN_TOKEN", "0123456789abcdef");
     let end = finished(command).await;
     assert_eq!(end.code, Some(0), "{end:?}");
     let settings = &end.json()["settings"];

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use flowgate::catalog::Catalogue;
 use flowgate::catalog::model::{Kind, Model, Status};
-use flowgate::catalog::price::{Consumed, Price};
+use flowgate::ledger::price::{Consumed, Price};
 use flowgate::quota::limits::Limits;
 use flowgate::quota::metric::Metric;
 use flowgate::quota::money::Money;

@@ -174,3 +174,49 @@ async fn an_empty_bearer_hides_no_other_key() {
     let got = Got::of(rig.post("/v1/chat/completions", "{}").header("authorization", "Bearer ")).await;
     assert_eq!(got.error(), "401 invalid_request_error/null", "no key is not a wrong key");
 }
+
+/// A program that goes on with a wrong key shuts nobody else behind its address out, and fills no log.
+#[tokio::test]
+async fn too_many_wrong_keys_are_throttled_and_a_right_one_passes() {
+    let rig = Rig::mocked(KEYS).await;
+    let call = async |key: &str| {
+        Got::of(rig.post("/v1/chat/completions", chat(MODEL, "x").to_string()).bearer_auth(key)).await
+    };
+    for _ in 0..10 {
+        assert_eq!(call("sk-wrong").await.error(), "401 invalid_request_error/invalid_api_key");
+    }
+    for _ in 0..3 {
+        let got = call("sk-wrong").await;
+        assert_eq!(got.error(), "429 invalid_request_error/too_many_attempts");
+        let wait: u64 = got.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+        assert_eq!(call(ANN).await.status, 200);
+    }
+    assert_eq!(Got::of(rig.post("/v1/chat/completions", "{}")).await.status, 401, "no key is not a wrong one");
+    rig.metric_becomes("flowgate_logins_throttled_total", &["api"], 3.0).await;
+    rig.metric_becomes("flowgate_refused_total", &["throttled"], 3.0).await;
+    rig.metric_becomes("flowgate_requests_total", &["401"], 11.0).await;
+    rig.is_idle().await;
+}
+
+#[tokio::test]
+async fn a_key_may_be_limited_to_endpoints() {
+    let rig = Rig::mocked(&KEYS.replacen("name = \"bob\"", "name = \"bob\"\nendpoints = [\"/embeddings\"]", 1)).await;
+    let embed = json!({"model": "BAAI/bge-m3", "input": "x"}).to_string();
+    let keys = KEYS.replacen(
+        "models = [\"Qwen/Qwen3-8B\", \"FunAudioLLM/SenseVoiceSmall\"]",
+        "endpoints = [\"/embeddings\"]",
+        1,
+    );
+    let limited = Rig::mocked(&keys).await;
+    assert_eq!(Got::of(limited.post("/v1/embeddings", embed).bearer_auth(BOB)).await.status, 200);
+    for rig in [&rig, &limited] {
+        let chat = rig.post("/v1/chat/completions", chat(MODEL, "x").to_string()).bearer_auth(BOB);
+        assert_eq!(Got::of(chat).await.error(), "403 invalid_request_error/endpoint_not_allowed");
+        let unknown = rig.post("/v1/some/thing", "{}").bearer_auth(BOB);
+        assert_eq!(Got::of(unknown).await.error(), "403 invalid_request_error/endpoint_not_allowed");
+        for path in ["/v1/models", "/v1/flowgate/limits"] {
+            assert_eq!(Got::of(rig.request(Method::GET, path).bearer_auth(BOB)).await.status, 200, "{path}");
+        }
+    }
+}

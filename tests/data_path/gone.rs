@@ -81,7 +81,7 @@ async fn while_it_waits_for_the_head() {
     let raw = Raw::saying(rig.address, post("/v1/chat/completions", "application/json", body.len(), &body)).await;
     script.is_called().await;
     leave(raw, &script, 1).await;
-    check_settled(&rig, "/chat/completions", "499", "unknown").await;
+    check_settled(&rig, "/chat/completions", "499", "estimated").await;
 }
 
 #[tokio::test]

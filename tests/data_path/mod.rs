@@ -3,6 +3,7 @@
 
 mod answers;
 mod auth;
+mod budgets;
 mod bytes;
 mod connections;
 mod doors;

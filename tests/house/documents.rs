@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flowgate::telemetry::metrics::budget::BudgetGauges;
 use flowgate::telemetry::metrics::quota::LimitGauges;
 use flowgate::telemetry::metrics::{Metrics, Observation, UPSTREAM_CAUSES};
 
@@ -43,6 +44,9 @@ fn page() -> String {
     metrics.client_retry();
     metrics.quota.tier("main", 0);
     metrics.policy.spill("main", 0, 0);
+    let (limit, spent, held) = (1.0, 0.0, 0.0);
+    metrics.budgets.show(&BudgetGauges { scope: "key", name: "ann", period: "day", unit: "cny", limit, spent, held });
+    metrics.budgets.refused("key", "day", "cny");
     metrics.quota.waiting("main", "m", 0);
     let gauges =
         LimitGauges { account: "main", model: "m", metric: "rpm", source: "seen", limit: 1, used: 0, reserved: 0 };

@@ -1,6 +1,7 @@
 //! What a refusal of the upstream says to the caller: the cause and the remedy in a sentence, then
 //! the upstream's own words.
 
+use crate::quota::budget::{Exceeded, Scope};
 use crate::quota::metric::{Metric, Span, Unit};
 use crate::quota::{AdmitError, Refused};
 use crate::upstream::refusal::{Cause, Refusal};
@@ -86,6 +87,22 @@ pub(super) fn quota_message(error: &AdmitError, model: &str) -> String {
             )
         }
     }
+}
+
+/// Which budget it is, how much of it is left, when it turns, and whom to ask.
+pub(super) fn budget_message(exceeded: &Exceeded) -> String {
+    let Exceeded { scope, period, unit, limit, spent, held, needs, ends } = exceeded;
+    let whose = match scope {
+        Scope::Key(_) => "of your key".to_owned(),
+        Scope::Team(name) => format!("of your team `{name}`"),
+        Scope::Account(name) => format!("of the account `{name}`"),
+        Scope::Spill(name) => format!("for spilling of the account `{name}`"),
+    };
+    let (limit, spent, held, needs) = (unit.shown(*limit), unit.shown(*spent), unit.shown(*held), unit.shown(*needs));
+    let (period, ends) = (period.label(), humantime::format_rfc3339_seconds(*ends));
+    format!(
+        "The budget {whose} is used up: of {limit} a {period}, {spent} are spent and requests under way hold {held}; this one may need {needs}. The next {period} begins at {ends} (midnight in China). Until then free models may do, or ask the operator of this gateway for more."
+    )
 }
 
 fn unit(metric: Metric) -> &'static str {

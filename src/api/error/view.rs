@@ -75,6 +75,8 @@ impl GatewayError {
             Self::Policy => caller(400, None, "malformed").about(Some("x-flowgate-policy")).never(),
             Self::FreeOnlyEndpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
             Self::Endpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
+            Self::EndpointOfKey(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
+            Self::Throttled(wait) => caller(429, Some("too_many_attempts"), "throttled").after(*wait),
             Self::UnknownPath(_) => caller(404, Some("unknown_url"), "no_route"),
             Self::Upstream(error) => upstream_view(error),
             Self::Refused(refusal, _) => refusal_view(refusal),
@@ -82,17 +84,25 @@ impl GatewayError {
             Self::MaxWait => caller(400, None, "malformed").about(Some("x-flowgate-max-wait")).never(),
             Self::KeepAlive => caller(400, None, "malformed").about(Some("x-flowgate-keep-alive")).never(),
             Self::Quota(error, _) => quota_view(error),
+            Self::Budget(_) => insufficient(),
+            Self::Unpriced(_) => caller(403, Some("model_price_unknown"), "unpriced").about(Some("model")).never(),
+            Self::BudgetEndpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
             Self::Answer(_) => server(502, "upstream_bad_answer", "bad_answer"),
             Self::Relay(error) => relay_view(error),
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
             Self::ThrottledTranscript => limited("requests", MINUTE),
+            Self::Unreadable => server(503, "ledger_unavailable", "ledger"),
             Self::Door(DoorError::Malformed(_)) => caller(400, None, "malformed").never(),
             Self::Door(DoorError::Host) => caller(403, Some("host_not_allowed"), "host").never(),
             Self::Door(DoorError::Origin) => caller(403, Some("origin_not_allowed"), "origin").never(),
+            Self::Unwritable(_) => server(503, "ledger_unavailable", "ledger").after(LEDGER_WAIT),
             Self::Panic => server(500, "internal_error", "panic"),
         }
     }
 }
+
+/// When a request is worth trying again that could not be written down (ours): somebody has to make room first.
+const LEDGER_WAIT: Duration = Duration::from_secs(5);
 
 impl View {
     fn never(self) -> Self {
@@ -127,6 +137,11 @@ fn server(status: u16, code: &'static str, label: &'static str) -> View {
 
 fn limited(kind: &'static str, wait: Duration) -> View {
     view(429, kind, Some("rate_limit_exceeded"), "rate_limit").after(wait)
+}
+
+/// Clients that read this know that waiting does not help: it may be days until a budget turns.
+fn insufficient() -> View {
+    view(429, "insufficient_quota", Some("insufficient_quota"), "budget").never()
 }
 
 fn overloaded(label: &'static str, wait: Duration) -> View {
@@ -178,7 +193,9 @@ fn upstream_view(error: &UpstreamError) -> View {
 
 pub(super) fn relay_view(error: &RelayError) -> View {
     let view = match error {
+        RelayError::Revoked => caller(401, Some("invalid_api_key"), "bad_key"),
         RelayError::Idle(_) => server(504, "upstream_idle_timeout", error.label()),
+        RelayError::Budget(_) => insufficient(),
         RelayError::Total => server(504, "upstream_total_timeout", error.label()),
         RelayError::Broken(_) | RelayError::Stream(_) => server(502, "upstream_stream_broken", error.label()),
     };

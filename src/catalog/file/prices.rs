@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::fault::CatalogueError;
 use super::row::RawModel;
 use crate::catalog::model::Kind;
-use crate::catalog::price::{Band, OffPeak, Price, Rates};
+use crate::ledger::price::{Band, OffPeak, Price, Rates};
 use crate::quota::money::Money;
 
 /// A number as it is written: read by its place, so that it never becomes a float.

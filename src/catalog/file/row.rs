@@ -11,7 +11,7 @@ use super::fault::CatalogueError;
 use super::prices::{Decimal, Pricing, RawBand, RawOffPeak};
 use crate::catalog::model::{Kind, Model, Status};
 use crate::catalog::nearest;
-use crate::catalog::price::Price;
+use crate::ledger::price::Price;
 use crate::quota::limits::Limits;
 
 /// What can be said of a model in the configuration.

@@ -1,18 +1,24 @@
 //! The sections of the file, each read into the settings of the room it is for: one file for each section.
 
 mod accounts;
+mod admin;
+mod allowance;
+mod budget;
 mod catalogue;
 mod keys;
+mod ledger;
 mod log;
 mod models;
 mod policy;
 mod server;
 mod state;
+mod teams;
 mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Overrides;
@@ -22,13 +28,17 @@ use crate::api::ApiSettings;
 use crate::catalog::alias::Aliases;
 use crate::catalog::policy::Rules;
 use crate::telemetry::log::LogSettings;
-use crate::tenant::{KeyHash, Tenant};
+use crate::tenant::{KeyHash, OnRevoke, Team, Tenant};
 use crate::upstream::TransportSettings;
 
 pub use accounts::AccountSettings;
+pub use budget::BudgetSettings;
 pub use catalogue::ModelSettings;
+pub(super) use keys::{check_name, fields as key_fields};
+pub use ledger::LedgerSettings;
 pub use server::ServerSettings;
 pub use state::StateSettings;
+pub(super) use teams::fields as team_fields;
 
 /// When each file was last changed, by its own time; `None` where it is not there.
 pub type Stamps = BTreeMap<PathBuf, Option<SystemTime>>;
@@ -51,8 +61,12 @@ pub struct Settings {
     pub server: ServerSettings,
     /// `[admin] listen`
     pub admin_listen: SocketAddr,
+    /// Hash of `[admin] token`, which opens the admin API; without one it is shut.
+    pub admin_token: Option<KeyHash>,
     /// `[state]`
     pub state: StateSettings,
+    /// `[ledger]`
+    pub ledger: LedgerSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[upstream]`, as far as connections go.
@@ -69,8 +83,14 @@ pub struct Settings {
     pub policy: Rules,
     /// The rest of `[models]`.
     pub models: ModelSettings,
-    /// `[[key]]`
+    /// `[budget]`
+    pub budget: BudgetSettings,
+    /// `[[key]]`; in a running gateway those of the store too.
     pub keys: Vec<(KeyHash, Tenant)>,
+    /// `[[team]]`; in a running gateway those of the store too.
+    pub teams: Vec<Arc<Team>>,
+    /// `[keys]`: what happens to running streams of a key that is revoked.
+    pub on_revoke: OnRevoke,
     /// Files besides the configuration whose change means a reload: secrets and certificates.
     pub watched: Vec<PathBuf>,
 }
@@ -79,10 +99,12 @@ impl Settings {
     /// Reads the whole file.
     pub(super) fn read(root: &Section<'_>, overrides: &Overrides, file: Option<PathBuf>) -> Self {
         let mut watched = Vec::new();
-        let keys = keys::read(root, &mut watched);
+        let teams = teams::read(root);
+        let keys = keys::read(root, &teams, overrides.is_keyless, &mut watched);
         let (server, body, most_upload_bytes, passes_unknown_paths) =
-            root.section("server", |section| server::read(section, overrides, keys.is_empty(), &mut watched));
-        let admin_listen = root.section("admin", |section| server::listen(section, overrides.admin_listen, 4001));
+            root.section("server", |section| server::read(section, overrides, &mut watched));
+        let (admin_listen, admin_token) =
+            root.section("admin", |section| admin::read(section, overrides, &keys, &mut watched));
         let (transport, api) = root.section("upstream", |section| {
             let transport = upstream::transport(section, overrides, &mut watched);
             let api = ApiSettings { body, most_upload_bytes, passes_unknown_paths, ..upstream::limits(section, body) };
@@ -95,18 +117,23 @@ impl Settings {
         let settings = Self {
             server,
             admin_listen,
+            admin_token,
             state: root.section("state", |section| {
                 state::read(section, overrides.upstream.is_none() && !overrides.is_keyless)
             }),
+            ledger: root.section("ledger", ledger::read),
             log: root.section("log", log::read),
             transport,
             api,
             accounts: accounts::read(root, overrides, &mut watched),
             queue: root.section("queue", quota::wait),
+            budget: root.section("budget", |section| budget::read(section, &mut watched)),
             aliases,
             policy,
             models,
             keys,
+            teams,
+            on_revoke: root.section("keys", keys::rules),
             stamps: stamps(file.iter().chain(&watched)),
             watched,
             file,

@@ -1,4 +1,4 @@
-//! `[server]`: the listener, and what it lets in. `listen` of `[admin]` is read here too.
+//! `[server]`: the listener, and what it lets in.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,7 +42,6 @@ pub(super) fn listen(section: &Section<'_>, overridden: Option<SocketAddr>, port
 pub(super) fn read(
     section: &Section<'_>,
     overrides: &Overrides,
-    is_open: bool,
     watched: &mut Vec<PathBuf>,
 ) -> (ServerSettings, BodyLimits, u64, bool) {
     let seconds = Duration::from_secs;
@@ -62,20 +61,9 @@ pub(super) fn read(
         drain_timeout: section.duration("drain_timeout", seconds(300)),
         tls: section.section("tls", |section| tls(section, watched)),
     };
-    check_exposure(section, settings.listen, is_open);
     let most_upload = section.bytes("max_upload", 1 << 30);
     let passes_unknown = section.word("unknown_paths", &[("pass", true), ("refuse", false)], true);
     (settings, body, most_upload, passes_unknown)
-}
-
-/// A gateway that other machines can reach must know its callers.
-fn check_exposure(section: &Section<'_>, listen: SocketAddr, is_open: bool) {
-    if is_open && !listen.ip().is_loopback() {
-        section.fault(
-            "listen",
-            format_args!("{listen} can be reached from other machines, but there are no keys. Add a [[key]] for each caller, or listen on 127.0.0.1"),
-        );
-    }
 }
 
 fn hosts(section: &Section<'_>) -> Vec<String> {

@@ -16,9 +16,9 @@ use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::limits::Limits;
 use crate::quota::moment::Clock;
+use crate::server::budget::Spending;
 use crate::server::build;
 use crate::server::quota::Accounts;
-use crate::server::spill::Spill;
 use crate::state::Note;
 use crate::upstream::Upstream;
 
@@ -37,7 +37,7 @@ pub fn models_of(settings: &Settings, name: Option<&str>) -> Result<Vec<Value>, 
     let live = kept(settings);
     let clock = Clock::system();
     let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
-    let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spill::forgetful(clock));
+    let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spending::forgetful(clock));
     let catalogue = &settings.models.catalogue;
     let ids = catalogue.models().iter().map(|model| model.id.as_str());
     let new = live.iter().flat_map(LiveList::ids).filter(|id| catalogue.get(id).is_none());

@@ -8,7 +8,7 @@ use super::Families;
 /// Every value of the label `choice`.
 pub const CHOICES: &[&str] = &["free", "name", "policy", "spill"];
 /// Every value of the label `cause`.
-pub const FALLBACK_CAUSES: &[&str] = &["busy", "withdrawn", "context"];
+pub const FALLBACK_CAUSES: &[&str] = &["busy", "withdrawn", "context", "budget"];
 
 /// See the module.
 #[derive(Debug)]

@@ -35,6 +35,11 @@ secret = {{ env = "KEY_RESTRICTED" }}
 name = "expired"
 expires = 2020-01-01T00:00:00Z
 secret = {{ env = "KEY_EXPIRED" }}
+
+[[key]]
+name = "broke"
+budget_per_day = "0 CNY"
+secret = {{ env = "KEY_BROKE" }}
 """
 ACCOUNT = """
 [[account]]
@@ -65,7 +70,7 @@ secret = {{ env = "KEY_ANN" }}
 """
 # Several accounts, because a key that the upstream refused rests for some seconds.
 ACCOUNTS = range(4)
-KEYS = ("KEY_ANN", "KEY_RESTRICTED", "KEY_EXPIRED", "KEY_WRONG", *(f"UPSTREAM_KEY_{number}" for number in ACCOUNTS))
+KEYS = ("KEY_ANN", "KEY_RESTRICTED", "KEY_EXPIRED", "KEY_BROKE", "KEY_WRONG", *(f"UPSTREAM_KEY_{number}" for number in ACCOUNTS))
 START_LIMIT = 30
 STOP_LIMIT = 10
 

@@ -47,6 +47,16 @@ def test_alias(emulator):
     assert emulator.bodies()[0]["model"] == CHAT
 
 
+def test_a_budget_that_is_used_up_is_asked_once(emulator):
+    broke = client("BROKE", max_retries=5)
+    with pytest.raises(openai.RateLimitError) as raised:
+        broke.chat.completions.create(model="deepseek-ai/DeepSeek-V3.2", messages=user("Hello"))
+    error = raised.value
+    assert (error.code, error.type) == ("insufficient_quota", "insufficient_quota") and "of your key" in error.message
+    assert error.response.request.headers["x-stainless-retry-count"] == "0" and emulator.requests() == []
+    assert broke.chat.completions.create(model=CHAT, messages=user(say(TEXT))).choices[0].message.content == TEXT
+
+
 def test_newer_names_of_fields(emulator):
     messages = [{"role": "developer", "content": "Be short."}, *user("[[tokens=40]]")]
     answer = client().chat.completions.create(model=CHAT, messages=messages, max_completion_tokens=5)

@@ -8,6 +8,7 @@ use flowgate::config::{self, DemoUpstream, Environment, Overrides};
 use flowgate::mock::{MockServer, MockSettings, start};
 use flowgate::server::{Server, Source};
 use reqwest::{Client, Method, RequestBuilder};
+use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -23,6 +24,8 @@ pub(crate) struct Rig {
     pub(crate) client: Client,
     /// The emulator behind it, if there is one.
     pub(crate) mock: Option<MockServer>,
+    /// Its home: what it keeps is its own.
+    _home: TempDir,
     _stop: oneshot::Sender<()>,
     _tasks: JoinSet<()>,
 }
@@ -58,8 +61,10 @@ impl Rig {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let any_port = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         let overrides = Overrides { listen: any_port, admin_listen: any_port, ..overrides };
-        let settings = config::parse(&ungoverned(config), None, &overrides, &environment()).unwrap();
-        let server = Server::bind(settings, Source { overrides, environment: Some(environment()) }).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let environment = environment(home.path());
+        let settings = config::parse(&ungoverned(config), None, &overrides, &environment).unwrap();
+        let server = Server::bind(settings, Source { overrides, environment: Some(environment) }).await.unwrap();
         let (address, admin) = (server.data_address().unwrap(), server.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let mut tasks = JoinSet::new();
@@ -70,7 +75,7 @@ impl Rig {
             server.run(stopped, std::future::ready(())).await;
         });
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { address, admin, client, mock: None, _stop: stop, _tasks: tasks }
+        Self { address, admin, client, mock: None, _home: home, _stop: stop, _tasks: tasks }
     }
 
     /// The emulator behind it.
@@ -117,9 +122,9 @@ impl Rig {
 }
 
 /// The keys that configurations refer to.
-fn environment() -> Environment {
+fn environment(home: &Path) -> Environment {
     let names = [("KEY_ANN", "sk-ann-canary-1"), ("KEY_BOB", "sk-bob-canary-2"), ("KEY_OLD", "sk-old-canary-3")];
-    let names = names.into_iter().chain([("UPSTREAM", UPSTREAM_KEY), ("HOME", "/nonexistent")]);
+    let names = names.into_iter().chain([("UPSTREAM", UPSTREAM_KEY), ("HOME", home.to_str().unwrap())]);
     let variables: HashMap<String, String> = names.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Environment::new(variables, Path::new("/nonexistent/.env")).unwrap()
 }

@@ -1,0 +1,264 @@
+//! Rows on their way: written down before a request is sent, again before its caller can see the end of the answer, and
+//! handed to the store in batches. So a process that is killed at any moment leaves a row of every request that may have
+//! run, and the right one of every answer that was seen.
+//!
+//! Must not know what a log is made of, or who files. Writing costs one append each time; nothing waits for the store.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::row::Row;
+
+/// Where rows are written down at once.
+pub trait Log: Send + Sync {
+    /// Appends `row`, with all that was put off before. Once this returns it outlasts the process.
+    ///
+    /// # Errors
+    /// What is wrong with the disk, for people. Then nothing was written of it.
+    fn append(&self, row: &Row) -> Result<(), String>;
+
+    /// Writes something of no meaning, to find out whether it can be done.
+    ///
+    /// # Errors
+    /// What is wrong with the disk.
+    fn probe(&self) -> Result<(), String>;
+}
+
+/// What happens to requests that cannot be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFault {
+    /// They are refused before they are sent.
+    Refuse,
+    /// They are served, and their rows are kept in memory until they can be written, up to [`MOST_PENDING`].
+    GoOn,
+}
+
+/// Rows that may wait for the store (ours: about 50 MB). Beyond that requests are refused whatever [`OnFault`] says: to
+/// go on would lose rows without a word.
+pub const MOST_PENDING: usize = 100_000;
+
+/// A request that cannot be written down, and is not to be sent for that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The gateway cannot write this request into its ledger ({0}), so it was not sent.")]
+pub struct Unwritable(pub String);
+
+/// Told of every row that is closed, once.
+pub type Closed = Box<dyn Fn(&Row) + Send + Sync>;
+
+/// See the module.
+pub struct Book {
+    log: Option<Box<dyn Log>>,
+    closed: Closed,
+    last: AtomicU64,
+    refuses: AtomicBool,
+    /// Whether the last write failed.
+    has_failed: AtomicBool,
+    rows: Mutex<Rows>,
+}
+
+/// What only memory and the log know.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Under way, as they would stand if nothing more was heard of them.
+    open: HashMap<u64, Arc<Row>>,
+    /// Over, not yet in the store.
+    pending: VecDeque<Arc<Row>>,
+    /// Before those: on their way into the store.
+    filing: Arc<Vec<Row>>,
+    /// Those of the pending ones that the log has only as they were opened.
+    unwritten: Vec<Arc<Row>>,
+    /// What is wrong with the log, since the last write that failed.
+    fault: Option<String>,
+    /// Writes that failed.
+    failures: u64,
+}
+
+impl Rows {
+    /// How many rows wait for the store.
+    fn waiting(&self) -> usize {
+        self.filing.len() + self.pending.len()
+    }
+}
+
+impl fmt::Debug for Book {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Book").field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+/// How a book is doing, for metrics and health.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Requests under way.
+    pub open: usize,
+    /// Rows that wait for the store.
+    pub pending: usize,
+    /// When the oldest of those began (milliseconds since 1970).
+    pub oldest_ms: Option<u64>,
+    /// What is wrong with the log.
+    pub fault: Option<String>,
+    /// Writes to the log that have failed.
+    pub failures: u64,
+    /// Why requests are refused now, if they are.
+    pub refusal: Option<String>,
+}
+
+impl Book {
+    /// A book whose first row has the number after `last`. `closed` is told of every row. Without a log nothing is kept.
+    pub fn new(log: Option<Box<dyn Log>>, last: u64, on_fault: OnFault, closed: Closed) -> Self {
+        let refuses = AtomicBool::new(on_fault == OnFault::Refuse);
+        Self {
+            log,
+            closed,
+            last: AtomicU64::new(last),
+            refuses,
+            has_failed: AtomicBool::new(false),
+            rows: Mutex::default(),
+        }
+    }
+
+    /// Another policy from now on.
+    pub fn configure(&self, on_fault: OnFault) {
+        self.refuses.store(on_fault == OnFault::Refuse, Ordering::Relaxed);
+    }
+
+    /// A request is about to be sent: `row` is what is known of it, as it shall stand if nothing more is heard. Returns its
+    /// number, which is given if it has none yet. Blocks for microseconds.
+    ///
+    /// # Errors
+    /// [`Unwritable`] where it must not be sent.
+    pub fn open(&self, mut row: Row) -> Result<u64, Unwritable> {
+        let Some(log) = &self.log else { return Ok(0) };
+        if row.seq == 0 {
+            row.seq = self.next();
+        }
+        let (seq, row) = (row.seq, Arc::new(row));
+        let is_full = {
+            let mut rows = self.rows();
+            // What a snapshot sees must never be older than what the log has.
+            rows.open.insert(seq, row.clone());
+            rows.waiting() >= MOST_PENDING
+        };
+        let written = if is_full { Err(TOO_MANY.to_owned()) } else { log.append(&row) };
+        let must_not = is_full || self.refuses.load(Ordering::Relaxed);
+        match self.note(written) {
+            Some(fault) if must_not => {
+                self.rows().open.remove(&seq);
+                Err(Unwritable(fault))
+            }
+            _ => Ok(seq),
+        }
+    }
+
+    /// A request is over; nothing of it changes any more. To be called before its caller can see its end. One that was
+    /// never opened gets its number now.
+    pub fn close(&self, mut row: Row) {
+        (self.closed)(&row);
+        let Some(log) = &self.log else { return };
+        if row.seq == 0 {
+            row.seq = self.next();
+        }
+        let row = Arc::new(row);
+        {
+            let mut rows = self.rows();
+            rows.open.remove(&row.seq);
+            rows.pending.push_back(row.clone());
+        }
+        if self.note(log.append(&row)).is_some() {
+            self.rows().unwritten.push(row);
+        }
+    }
+
+    /// The oldest rows that wait for the store, at most `most`: the same again until they are [`filed`](Self::filed).
+    pub fn batch(&self, most: usize) -> Arc<Vec<Row>> {
+        let mut rows = self.rows();
+        if rows.filing.is_empty() {
+            let count = rows.pending.len().min(most);
+            let own = |row: Arc<Row>| Arc::try_unwrap(row).unwrap_or_else(|shared| (*shared).clone());
+            rows.filing = Arc::new(rows.pending.drain(..count).map(own).collect());
+            rows.pending.shrink_to(KEPT);
+        }
+        rows.filing.clone()
+    }
+
+    /// The last batch is in the store.
+    pub fn filed(&self) {
+        let mut rows = self.rows();
+        rows.filing = Arc::default();
+        if rows.pending.is_empty() {
+            rows.unwritten.clear();
+        }
+    }
+
+    /// All rows that are not in the store: those that are over, and those under way as they would stand.
+    pub fn unfiled(&self) -> Vec<Row> {
+        let rows = self.rows();
+        let others = rows.pending.iter().chain(rows.open.values()).map(|row| (**row).clone());
+        rows.filing.iter().cloned().chain(others).collect()
+    }
+
+    /// How it is doing.
+    pub fn standing(&self) -> Standing {
+        let rows = self.rows();
+        let is_full = rows.waiting() >= MOST_PENDING;
+        let refuses = self.refuses.load(Ordering::Relaxed);
+        Standing {
+            open: rows.open.len(),
+            pending: rows.waiting(),
+            oldest_ms: rows.filing.first().or(rows.pending.front().map(|row| &**row)).map(|row| row.at_ms),
+            fault: rows.fault.clone(),
+            failures: rows.failures,
+            refusal: if is_full { Some(TOO_MANY.to_owned()) } else { rows.fault.clone().filter(|_| refuses) },
+        }
+    }
+
+    /// Tries the log again after a fault: it heals without a request, and gets what it has missed.
+    pub fn mend(&self) {
+        let Some(log) = self.log.as_ref().filter(|_| self.rows().fault.is_some()) else { return };
+        let missed = std::mem::take(&mut self.rows().unwritten);
+        for (index, row) in missed.iter().enumerate() {
+            if self.note(log.append(row)).is_some() {
+                self.rows().unwritten.extend_from_slice(&missed[index..]);
+                return;
+            }
+        }
+        let _told_by_the_standing = self.note(log.probe());
+    }
+
+    fn next(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Remembers how a write went; the fault, if there is one.
+    fn note(&self, written: Result<(), String>) -> Option<String> {
+        let Err(fault) = written else {
+            // Most of the time there is nothing to forget.
+            if self.has_failed.swap(false, Ordering::Relaxed) {
+                self.rows().fault = None;
+            }
+            return None;
+        };
+        self.has_failed.store(true, Ordering::Relaxed);
+        let mut rows = self.rows();
+        rows.failures += 1;
+        rows.fault = Some(fault.clone());
+        Some(fault)
+    }
+
+    /// Rows are put and taken whole, so a panic of a holder spoils nothing.
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Room for pending rows that is kept when there are few (ours).
+const KEPT: usize = 1024;
+
+/// Why requests are refused when nothing is wrong with the log.
+const TOO_MANY: &str = "too many rows wait for the database; see the log for what is wrong with it";
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

@@ -1,0 +1,159 @@
+//! A book, a log that may fail, and a store, killed at any moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A log in memory that can be broken.
+#[derive(Default)]
+struct Memory {
+    rows: Mutex<Vec<Row>>,
+    is_broken: AtomicBool,
+}
+
+impl Log for Arc<Memory> {
+    fn append(&self, row: &Row) -> Result<(), String> {
+        self.probe()?;
+        self.rows.lock().unwrap().push(row.clone());
+        Ok(())
+    }
+
+    fn probe(&self) -> Result<(), String> {
+        if self.is_broken.load(Ordering::Relaxed) { Err("no room".to_owned()) } else { Ok(()) }
+    }
+}
+
+fn book(log: &Arc<Memory>, last: u64, on_fault: OnFault) -> Book {
+    Book::new(Some(Box::new(log.clone())), last, on_fault, Box::new(|_| {}))
+}
+
+fn row(seq: u64, outcome: &'static str) -> Row {
+    Row { seq, outcome: outcome.into(), ..Row::default() }
+}
+
+#[test]
+fn a_request_that_cannot_be_written_down_is_refused_or_kept_in_memory() {
+    let log = Arc::new(Memory::default());
+    let book = book(&log, 7, OnFault::Refuse);
+    log.is_broken.store(true, Ordering::Relaxed);
+    assert_eq!(book.open(row(0, "unknown")), Err(Unwritable("no room".to_owned())));
+    assert_eq!(book.standing().refusal.as_deref(), Some("no room"));
+    book.configure(OnFault::GoOn);
+    let seq = book.open(row(0, "unknown")).unwrap();
+    book.close(row(seq, "complete"));
+    let standing = book.standing();
+    assert_eq!((standing.open, standing.pending, standing.failures, standing.refusal), (0, 1, 3, None));
+    // It heals by itself, and the log gets what it has missed.
+    log.is_broken.store(false, Ordering::Relaxed);
+    book.mend();
+    assert_eq!((book.standing().fault, log.rows.lock().unwrap().as_slice()), (None, &[row(seq, "complete")][..]));
+}
+
+#[test]
+fn nothing_is_sent_that_memory_has_no_room_for() {
+    let log = Arc::new(Memory::default());
+    let book = book(&log, 0, OnFault::GoOn);
+    (0..MOST_PENDING).for_each(|_| book.close(row(0, "complete")));
+    assert!(book.open(row(0, "unknown")).is_err() && book.standing().refusal.is_some());
+    book.batch(1);
+    book.filed();
+    assert!(book.open(row(0, "unknown")).is_ok() && book.standing().refusal.is_none());
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Open,
+    Close(usize),
+    /// So many rows go to the store; with `false` the process dies before the book hears of it.
+    File(usize),
+    Snapshot,
+    Break(bool),
+    Mend,
+    Kill,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => Just(Step::Open),
+        5 => (0..8usize).prop_map(Step::Close),
+        2 => (0..5usize).prop_map(Step::File),
+        1 => Just(Step::Snapshot),
+        1 => any::<bool>().prop_map(Step::Break),
+        1 => Just(Step::Mend),
+        1 => Just(Step::Kill),
+    ]
+}
+
+/// What outlasts a process: a snapshot, the log since, and the store.
+#[derive(Default)]
+struct Disk {
+    log: Arc<Memory>,
+    store: BTreeMap<u64, Row>,
+}
+
+impl Disk {
+    fn file(&mut self, row: &Row) {
+        self.store.entry(row.seq).or_insert_with(|| row.clone());
+    }
+
+    /// What a start does: of each number the last row counts, and all are filed.
+    fn restart(&mut self) -> Book {
+        let log = std::mem::take(&mut self.log);
+        let mut last = BTreeMap::new();
+        for row in std::mem::take(&mut *log.rows.lock().unwrap()) {
+            last.insert(row.seq, row);
+        }
+        last.values().for_each(|row| self.file(row));
+        book(&self.log, self.store.keys().next_back().copied().unwrap_or(0), OnFault::Refuse)
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_was_sent_is_there_once_whenever_the_process_dies(steps in proptest::collection::vec(step(), 0..120)) {
+        let mut disk = Disk::default();
+        let mut book = disk.restart();
+        let (mut open, mut sent, mut ended): (Vec<u64>, BTreeSet<u64>, BTreeSet<u64>) = Default::default();
+        for step in steps.into_iter().chain([Step::Break(false), Step::Mend, Step::Kill]) {
+            match step {
+                Step::Open => {
+                    if let Ok(seq) = book.open(row(0, "unknown")) {
+                        open.push(seq);
+                        sent.insert(seq);
+                    }
+                }
+                Step::Close(index) if index < open.len() => {
+                    let seq = open.swap_remove(index);
+                    book.close(row(seq, "complete"));
+                    // While the log is broken, a death may leave it as it was opened.
+                    if book.standing().fault.is_none() {
+                        ended.insert(seq);
+                    }
+                }
+                Step::Close(_) => {}
+                Step::File(count) => {
+                    book.batch(count).iter().for_each(|row| disk.file(row));
+                    // It may die before it hears of that, or fail and try again.
+                    if count % 2 == 0 {
+                        book.filed();
+                    }
+                }
+                Step::Snapshot => *disk.log.rows.lock().unwrap() = book.unfiled(),
+                Step::Break(is_broken) => disk.log.is_broken.store(is_broken, Ordering::Relaxed),
+                Step::Mend => book.mend(),
+                Step::Kill => {
+                    book = disk.restart();
+                    open.clear();
+                }
+            }
+        }
+        prop_assert_eq!(&disk.store.keys().copied().collect::<BTreeSet<_>>(), &sent);
+        for seq in ended {
+            prop_assert_eq!(disk.store[&seq].outcome.as_ref(), "complete", "{}", seq);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A request's row in the ledger: written when it is about to be sent, and again when it is over.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::settle::{Outcome, Settlement};
+use super::usage::{Certainty, Usage};
+use crate::ledger::book::Unwritable;
+use crate::ledger::{Book, Consumed, Flags, Price, Row, Who};
+use crate::quota::budget::Amount;
+use crate::quota::money::Money;
+
+/// The right by which models are called that cost nothing, as `catalog::plan::Right` labels it.
+const FREE: &str = "free";
+
+/// What a row has to tell beside what the settlement knows anyway.
+#[derive(Debug)]
+pub struct Entry {
+    book: Arc<Book>,
+    who: Who,
+    at_ms: u64,
+    /// Its number; 0 until it has one.
+    seq: AtomicU64,
+    /// Whether it stands in the book as it is now.
+    is_open: AtomicBool,
+    account: OnceLock<Arc<str>>,
+    /// The model as the caller wrote it.
+    pub asked: String,
+    /// By which right its model is called.
+    pub right: &'static str,
+    /// What its model costs; `None` where no source says so.
+    pub price: Option<Price>,
+    /// What it is thought to use.
+    pub expected: Usage,
+    /// Edits of request and answer.
+    pub edits: Vec<&'static str>,
+    /// What is strange about it.
+    pub flags: Flags,
+}
+
+impl Entry {
+    /// A request of `who` begins now, and will stand in `book`.
+    pub fn new(book: Arc<Book>, who: Who) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            book,
+            who,
+            at_ms: since.as_millis().try_into().unwrap_or(u64::MAX),
+            seq: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
+            account: OnceLock::new(),
+            asked: String::new(),
+            right: "",
+            price: None,
+            expected: Usage::default(),
+            edits: Vec::new(),
+            flags: Flags::default(),
+        }
+    }
+
+    /// Another model is called: what stands in the book is no longer true.
+    pub(super) fn turn(&mut self) {
+        *self.is_open.get_mut() = false;
+        self.account = OnceLock::new();
+    }
+
+    /// What `usage` has cost at the price in force when the request began; `None` where nobody knows that. What was not used
+    /// costs nothing.
+    fn cost(&self, usage: &Usage) -> Option<Money> {
+        let at = UNIX_EPOCH + Duration::from_millis(self.at_ms);
+        let consumed = usage.consumed();
+        if self.right == FREE || consumed == Consumed::default() {
+            return Some(Money::ZERO);
+        }
+        self.price.map(|price| price.cost(&consumed, at))
+    }
+
+    /// What `usage` counts for budgets.
+    fn counts(&self, usage: &Usage) -> Amount {
+        let tokens = usage.tokens.input.saturating_add(usage.tokens.output);
+        Amount { money: self.cost(usage).unwrap_or_default(), tokens }
+    }
+}
+
+impl Settlement {
+    /// The request for `model` is about to be sent with `account`: it is written down as it shall stand if nothing more is heard of
+    /// it. Blocks for microseconds. Once is enough for one model, however often it is sent.
+    ///
+    /// # Errors
+    /// [`Unwritable`] where it must not be sent for that.
+    pub fn write_down(&self, account: &Arc<str>, model: &str) -> Result<(), Unwritable> {
+        let Some(entry) = &self.entry else { return Ok(()) };
+        let _first_is_kept = entry.account.set(account.clone());
+        if entry.is_open.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut row = self.row(entry, &entry.expected);
+        (row.model, row.outcome, row.usage) = (model.into(), "unknown".into(), Certainty::Unknown.label().into());
+        row.flags.set(Flags::INTERRUPTED);
+        if let Some(paid) = &self.paid {
+            let most = paid.hold.amount();
+            row.cost = Some(most.money);
+            row.output_tokens = most.tokens.saturating_sub(row.input_tokens).max(row.output_tokens);
+        }
+        let written = entry.book.open(row);
+        match &written {
+            Ok(seq) => entry.seq.store(*seq, Ordering::Relaxed),
+            Err(_) => entry.is_open.store(false, Ordering::Relaxed),
+        }
+        written.map(drop)
+    }
+
+    /// The request is over: what it used, as far as anybody knows, and the same for its budgets.
+    pub(super) fn conclude(&mut self) {
+        let Some(entry) = &mut self.entry else { return };
+        self.usage = match entry.is_open.load(Ordering::Relaxed) {
+            true if self.outcome == Outcome::Complete => self.usage.or_asked(&entry.expected),
+            true => self.usage.or_expected(&entry.expected),
+            // It was never sent.
+            false if self.usage.certainty == Certainty::Unknown => Usage::nothing(),
+            false => self.usage,
+        };
+        if self.usage.tokens.is_clamped {
+            entry.flags.set(Flags::CLAMPED);
+        }
+        let Some(paid) = self.paid.take() else { return };
+        let counts = entry.counts(&self.usage);
+        if counts.money > paid.hold.amount().money {
+            entry.flags.set(Flags::OVERRUN);
+        }
+        paid.hold.settle(counts);
+    }
+
+    /// Its row is final. Its caller has not seen the end yet.
+    pub(super) fn enter(&mut self) {
+        if let Some(entry) = self.entry.take() {
+            entry.book.close(self.row(&entry, &self.usage));
+        }
+    }
+
+    fn row(&self, entry: &Entry, usage: &Usage) -> Row {
+        let tokens = usage.tokens;
+        Row {
+            seq: entry.seq.load(Ordering::Relaxed),
+            id: self.request_id.clone(),
+            at_ms: entry.at_ms,
+            key: entry.who.key.clone(),
+            team: entry.who.team.clone(),
+            tags: entry.who.tags.clone(),
+            account: entry.account.get().cloned().unwrap_or_default(),
+            asked: entry.asked.as_str().into(),
+            model: self.model.as_str().into(),
+            right: entry.right.into(),
+            endpoint: self.route.into(),
+            status: self.status,
+            outcome: self.outcome.label().into(),
+            usage: usage.certainty.label().into(),
+            input_tokens: tokens.input,
+            output_tokens: tokens.output,
+            cached_tokens: tokens.cached,
+            reasoning_tokens: tokens.reasoning,
+            images: usage.images,
+            videos: usage.videos,
+            spoken_bytes: usage.spoken_bytes,
+            audio_ms: 0,
+            cost: entry.cost(usage),
+            price: entry.price,
+            queued_ms: self.waited_millis(),
+            first_ms: self.first_byte_after().map(millis),
+            total_ms: millis(self.started().elapsed()),
+            attempts: self.attempts,
+            edits: entry.edits.join(",").into(),
+            trace_id: self.trace_id.clone().unwrap_or_default(),
+            flags: entry.flags,
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,34 @@
+//! What only shows when settings and store are looked at together.
+
+use std::net::SocketAddr;
+
+use super::merge::merge;
+use super::{OfFile, open};
+use crate::config::Settings;
+use crate::store;
+use crate::tenant::Held;
+
+/// What is wrong with `settings` that only shows together with the store: others can reach the gateway and it has no key, a
+/// key's team is nowhere. Blocks on the store; one that is not there is not made.
+pub fn faults_beside_store(settings: &Settings) -> Vec<String> {
+    let is_there = settings.state.dir.join(store::FILE).is_file();
+    let held = if is_there { open(&settings.state.dir).and_then(|store| store.held()) } else { Ok(Held::default()) };
+    let held = match held {
+        Ok(held) => held,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut faults = merge(&OfFile::of(settings), &held).faults;
+    let is_open = settings.keys.is_empty() && held.keys.is_empty();
+    if is_open && !settings.server.listen.ip().is_loopback() {
+        faults.push(exposed(settings.server.listen));
+    }
+    faults
+}
+
+/// Why the gateway does not listen at `listen` without any key.
+pub(in crate::server) fn exposed(listen: SocketAddr) -> String {
+    format!(
+        "server.listen: {listen} can be reached from other machines, but there are no keys. Make one with \
+         `flowgate keys create NAME`, add a [[key]] for each caller, or listen on 127.0.0.1"
+    )
+}
