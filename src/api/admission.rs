@@ -86,7 +86,7 @@ impl Exchange {
         let Some(ask) = ask else {
             let lease = self.paying_lease()?.or_else(|| self.snapshot.upstream.leases(Instant::now()).next());
             if let Some(lease) = &lease {
-                self.sent(lease.account(), &self.settlement.model)?;
+                self.sent(lease.account(), &self.settlement.model).await?;
             }
             let answer = self.send(method, path, body, lease, None).await?;
             return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO, paid: None });
@@ -104,7 +104,7 @@ impl Exchange {
             self.settlement.admitted(reservation.waited(), reservation.waited_for());
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
-            self.sent(lease.account(), &self.settlement.model)?;
+            self.sent(lease.account(), &self.settlement.model).await?;
             reservation.sent();
             let answer = match self.send(method.clone(), path, body, Some(lease), Some(&reservation)).await {
                 Ok(answer) => answer,
@@ -158,8 +158,11 @@ impl Exchange {
     }
 
     /// From now on the upstream may have seen the request, so that its money may be spent: it is written down before that.
-    pub(super) fn sent(&self, account: &Account, model: &str) -> Result<(), GatewayError> {
+    pub(super) async fn sent(&self, account: &Account, model: &str) -> Result<(), GatewayError> {
         self.settlement.write_down(account.name(), model)?;
+        // All requests that are ready at this moment are put down first, and share one write.
+        tokio::task::yield_now().await;
+        self.settlement.written()?;
         self.settlement.paid.iter().for_each(|paid| paid.hold.sent());
         Ok(())
     }

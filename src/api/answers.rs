@@ -23,7 +23,6 @@ use crate::relay::cut::Cut;
 use crate::relay::leaving::Leaving;
 use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
 use crate::relay::restream;
-use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
 use crate::tenant::OnLeave;
 use crate::upstream::refusal::{Cause, Refusal};
@@ -256,7 +255,7 @@ fn relay_limits(exchange: &Exchange) -> RelayLimits {
 }
 
 /// Step 10: the response, its body carrying the settlement.
-pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
+pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
     let limits = relay_limits(&exchange);
     let is_anthropic = route::is_anthropic(&exchange.target.path);
     let drainer = Some(&exchange.snapshot.drainer).filter(|_| exchange.tenant.on_leave == OnLeave::Drain).cloned();
@@ -282,10 +281,8 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBo
                 headers.insert(headers::COST, cost);
             }
             settlement.usage = usage;
-            settlement.outcome = if bytes.is_empty() { Outcome::Complete } else { settlement.outcome };
-            // An answer without a body is seen as soon as its head is.
-            let rest = if bytes.is_empty() { None } else { Some(Box::new(settlement)) };
-            RelayBody::Whole(bytes, rest)
+            settlement.end_together().await;
+            RelayBody::plain(bytes)
         }
         Content::Relayed(body, tap, first) => {
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));

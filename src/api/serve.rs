@@ -197,7 +197,7 @@ impl Gateway {
             () = revocation.given() => Err(RelayError::Revoked.into()),
         };
         match answered {
-            Ok(answered) => with_request_id(answers::finish(exchange, answered), &id),
+            Ok(answered) => with_request_id(answers::finish(exchange, answered).await, &id),
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
                 let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { String::new() };

@@ -113,7 +113,7 @@ impl Exchange {
             None => None,
         };
         if let Some(lease) = lease {
-            self.sent(lease.account(), name(seen))?;
+            self.sent(lease.account(), name(seen)).await?;
         }
         if let Some(reservation) = &reservation {
             self.settlement.admitted(reservation.waited(), reservation.waited_for());

@@ -2,7 +2,8 @@
 //! handed to the store in batches. So a process that is killed at any moment leaves a row of every request that may have
 //! run, and the right one of every answer that was seen.
 //!
-//! Must not know what a log is made of, or who files. Writing costs one append each time; nothing waits for the store.
+//! Must not know what a log is made of, or who files. Rows that are written at the same moment share one write; nothing waits
+//! for the store.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -11,13 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::row::Row;
 
-/// Where rows are written down at once.
+/// Where rows are written down.
 pub trait Log: Send + Sync {
-    /// Appends `row`, with all that was put off before. Once this returns it outlasts the process.
+    /// Puts `row` behind what is written next.
     ///
     /// # Errors
-    /// What is wrong with the disk, for people. Then nothing was written of it.
-    fn append(&self, row: &Row) -> Result<(), String>;
+    /// What is wrong with the disk, for people: too much waits already. Then the row does not.
+    fn defer(&self, row: &Row) -> Result<(), String>;
+
+    /// Writes what was put off. Once this returns it outlasts the process.
+    ///
+    /// # Errors
+    /// What is wrong with the disk. All of it still waits.
+    fn flush(&self) -> Result<(), String>;
 
     /// Writes something of no meaning, to find out whether it can be done.
     ///
@@ -124,8 +131,8 @@ impl Book {
         self.refuses.store(on_fault == OnFault::Refuse, Ordering::Relaxed);
     }
 
-    /// A request is about to be sent: `row` is what is known of it, as it shall stand if nothing more is heard. Returns its
-    /// number, which is given if it has none yet. Blocks for microseconds.
+    /// A request is about to be sent, after the next [`flush`](Self::flush): `row` is what is known of it, as it shall stand if
+    /// nothing more is heard. Returns its number, which is given if it has none yet.
     ///
     /// # Errors
     /// [`Unwritable`] where it must not be sent.
@@ -141,7 +148,7 @@ impl Book {
             rows.open.insert(seq, row.clone());
             rows.waiting() >= MOST_PENDING
         };
-        let written = if is_full { Err(TOO_MANY.to_owned()) } else { log.append(&row) };
+        let written = if is_full { Err(TOO_MANY.to_owned()) } else { log.defer(&row) };
         let must_not = is_full || self.refuses.load(Ordering::Relaxed);
         match self.note(written) {
             Some(fault) if must_not => {
@@ -152,8 +159,18 @@ impl Book {
         }
     }
 
-    /// A request is over; nothing of it changes any more. To be called before its caller can see its end. One that was
-    /// never opened gets its number now.
+    /// Writes what was put off. Blocks for microseconds.
+    ///
+    /// # Errors
+    /// [`Unwritable`] where nothing must be sent for that.
+    pub fn flush(&self) -> Result<(), Unwritable> {
+        let Some(log) = &self.log else { return Ok(()) };
+        let fault = self.wrote(log.flush()).filter(|_| self.refuses.load(Ordering::Relaxed));
+        fault.map_or(Ok(()), |fault| Err(Unwritable(fault)))
+    }
+
+    /// A request is over; nothing of it changes any more. To be called, and [flushed](Self::flush), before its caller can see
+    /// its end. One that was never opened gets its number now.
     pub fn close(&self, mut row: Row) {
         (self.closed)(&row);
         let Some(log) = &self.log else { return };
@@ -166,7 +183,7 @@ impl Book {
             rows.open.remove(&row.seq);
             rows.pending.push_back(row.clone());
         }
-        if self.note(log.append(&row)).is_some() {
+        if self.note(log.defer(&row)).is_some() {
             self.rows().unwritten.push(row);
         }
     }
@@ -219,27 +236,30 @@ impl Book {
         let Some(log) = self.log.as_ref().filter(|_| self.rows().fault.is_some()) else { return };
         let missed = std::mem::take(&mut self.rows().unwritten);
         for (index, row) in missed.iter().enumerate() {
-            if self.note(log.append(row)).is_some() {
+            if self.note(log.defer(row)).is_some() {
                 self.rows().unwritten.extend_from_slice(&missed[index..]);
                 return;
             }
         }
-        let _told_by_the_standing = self.note(log.probe());
+        let _told_by_the_standing = self.wrote(log.flush().and_then(|()| log.probe()));
     }
 
     fn next(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Remembers how a write went; the fault, if there is one.
-    fn note(&self, written: Result<(), String>) -> Option<String> {
-        let Err(fault) = written else {
-            // Most of the time there is nothing to forget.
-            if self.has_failed.swap(false, Ordering::Relaxed) {
-                self.rows().fault = None;
-            }
-            return None;
-        };
+    /// Remembers how a write went, which also says whether it is well again; the fault, if there is one.
+    fn wrote(&self, written: Result<(), String>) -> Option<String> {
+        // Most of the time there is nothing to forget.
+        if written.is_ok() && self.has_failed.swap(false, Ordering::Relaxed) {
+            self.rows().fault = None;
+        }
+        self.note(written)
+    }
+
+    /// Remembers a fault, if there is one.
+    fn note(&self, done: Result<(), String>) -> Option<String> {
+        let fault = done.err()?;
         self.has_failed.store(true, Ordering::Relaxed);
         let mut rows = self.rows();
         rows.failures += 1;

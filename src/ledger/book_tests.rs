@@ -12,13 +12,27 @@ use super::*;
 #[derive(Default)]
 struct Memory {
     rows: Mutex<Vec<Row>>,
+    deferred: Mutex<Vec<Row>>,
     is_broken: AtomicBool,
 }
 
 impl Log for Arc<Memory> {
-    fn append(&self, row: &Row) -> Result<(), String> {
-        self.probe()?;
-        self.rows.lock().unwrap().push(row.clone());
+    fn defer(&self, row: &Row) -> Result<(), String> {
+        let mut deferred = self.deferred.lock().unwrap();
+        // It holds a few only.
+        if deferred.len() >= 3 {
+            self.probe()?;
+        }
+        deferred.push(row.clone());
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<(), String> {
+        let mut deferred = self.deferred.lock().unwrap();
+        if !deferred.is_empty() {
+            self.probe()?;
+        }
+        self.rows.lock().unwrap().append(&mut deferred);
         Ok(())
     }
 
@@ -40,17 +54,21 @@ fn a_request_that_cannot_be_written_down_is_refused_or_kept_in_memory() {
     let log = Arc::new(Memory::default());
     let book = book(&log, 7, OnFault::Refuse);
     log.is_broken.store(true, Ordering::Relaxed);
-    assert_eq!(book.open(row(0, "unknown")), Err(Unwritable("no room".to_owned())));
+    let first = book.open(row(0, "unknown")).unwrap();
+    assert_eq!(book.flush(), Err(Unwritable("no room".to_owned())));
+    book.close(row(first, "refused"));
     assert_eq!(book.standing().refusal.as_deref(), Some("no room"));
     book.configure(OnFault::GoOn);
-    let seq = book.open(row(0, "unknown")).unwrap();
-    book.close(row(seq, "complete"));
+    let second = book.open(row(0, "unknown")).unwrap();
+    book.flush().unwrap();
+    book.close(row(second, "complete"));
     let standing = book.standing();
-    assert_eq!((standing.open, standing.pending, standing.failures, standing.refusal), (0, 1, 3, None));
+    assert_eq!((standing.open, standing.pending, standing.failures, standing.refusal), (0, 2, 3, None));
     // It heals by itself, and the log gets what it has missed.
     log.is_broken.store(false, Ordering::Relaxed);
     book.mend();
-    assert_eq!((book.standing().fault, log.rows.lock().unwrap().as_slice()), (None, &[row(seq, "complete")][..]));
+    let written = [row(first, "unknown"), row(first, "refused"), row(second, "unknown"), row(second, "complete")];
+    assert_eq!((book.standing().fault, log.rows.lock().unwrap().as_slice()), (None, &written[..]));
 }
 
 #[test]
@@ -121,16 +139,19 @@ proptest! {
         for step in steps.into_iter().chain([Step::Break(false), Step::Mend, Step::Kill]) {
             match step {
                 Step::Open => {
-                    if let Ok(seq) = book.open(row(0, "unknown")) {
+                    let Ok(seq) = book.open(row(0, "unknown")) else { continue };
+                    if book.flush().is_ok() {
                         open.push(seq);
                         sent.insert(seq);
+                    } else {
+                        book.close(row(seq, "refused"));
                     }
                 }
                 Step::Close(index) if index < open.len() => {
                     let seq = open.swap_remove(index);
                     book.close(row(seq, "complete"));
                     // While the log is broken, a death may leave it as it was opened.
-                    if book.standing().fault.is_none() {
+                    if book.flush().is_ok() && book.standing().fault.is_none() {
                         ended.insert(seq);
                     }
                 }
@@ -151,7 +172,8 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(&disk.store.keys().copied().collect::<BTreeSet<_>>(), &sent);
+        prop_assert!(sent.iter().all(|seq| disk.store.contains_key(seq)));
+        prop_assert!(disk.store.iter().all(|(seq, row)| sent.contains(seq) || row.outcome != "complete"));
         for seq in ended {
             prop_assert_eq!(disk.store[&seq].outcome.as_ref(), "complete", "{}", seq);
         }

@@ -12,14 +12,13 @@ use hyper::body::Incoming;
 
 use super::leaving::Leaving;
 pub use super::relayed::{RelayError, Relayed};
-use super::settle::{Outcome, Settlement};
 use super::waiting::Waiting;
 
 /// The body of an answer.
 #[derive(Debug)]
 pub enum RelayBody {
-    /// All of it; settled when it is handed to the connection.
-    Whole(Bytes, Option<Box<Settlement>>),
+    /// All of it; settled before.
+    Whole(Bytes),
     /// A refusal, with the part of the request that was not read: dropping that before the refusal is
     /// sent would cancel an HTTP/2 stream, and the caller would never learn why.
     Refusal(Bytes, Incoming),
@@ -32,14 +31,14 @@ pub enum RelayBody {
 impl RelayBody {
     /// A body of `bytes` with nothing to settle.
     pub fn plain(bytes: impl Into<Bytes>) -> Self {
-        Self::Whole(bytes.into(), None)
+        Self::Whole(bytes.into())
     }
 
     /// Keeps what was not read of the request until this is sent.
     #[must_use]
     pub fn with_unread(self, request: Option<Incoming>) -> Self {
         match (self, request) {
-            (Self::Whole(bytes, None), Some(request)) => Self::Refusal(bytes, request),
+            (Self::Whole(bytes), Some(request)) => Self::Refusal(bytes, request),
             (body, _) => body,
         }
     }
@@ -54,16 +53,7 @@ impl Body for RelayBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         match &mut *self {
-            Self::Whole(bytes, settlement) => {
-                if let Some(mut settlement) = settlement.take()
-                    && settlement.outcome == Outcome::CallerGone
-                {
-                    settlement.outcome = Outcome::Complete;
-                }
-                let bytes = std::mem::take(bytes);
-                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
-            }
-            Self::Refusal(bytes, _unread) => {
+            Self::Whole(bytes) | Self::Refusal(bytes, _) => {
                 let bytes = std::mem::take(bytes);
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
@@ -74,7 +64,7 @@ impl Body for RelayBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes, _) | Self::Refusal(bytes, _) => bytes.is_empty(),
+            Self::Whole(bytes) | Self::Refusal(bytes, _) => bytes.is_empty(),
             Self::Relayed(body) => body.is_ended(),
             Self::Waiting(body) => body.is_ended(),
         }
@@ -82,7 +72,7 @@ impl Body for RelayBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes, _) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Whole(bytes) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relayed(body) => body.size_hint(),
             Self::Waiting(body) => body.size_hint(),
         }

@@ -84,8 +84,8 @@ impl Entry {
 }
 
 impl Settlement {
-    /// The request for `model` is about to be sent with `account`: it is written down as it shall stand if nothing more is heard of
-    /// it. Blocks for microseconds. Once is enough for one model, however often it is sent.
+    /// The request for `model` is about to be sent with `account`: it is put down as it shall stand if nothing more is heard of
+    /// it, and is to be [`written`](Self::written). Once is enough for one model, however often it is sent.
     ///
     /// # Errors
     /// [`Unwritable`] where it must not be sent for that.
@@ -132,10 +132,30 @@ impl Settlement {
         paid.hold.settle(counts);
     }
 
+    /// What was put down is on disk from now on, with all that others have put down meanwhile. Blocks for microseconds.
+    ///
+    /// # Errors
+    /// [`Unwritable`] where the request must not be sent for that.
+    pub fn written(&self) -> Result<(), Unwritable> {
+        let Some(entry) = &self.entry else { return Ok(()) };
+        entry.book.flush().inspect_err(|_| entry.is_open.store(false, Ordering::Relaxed))
+    }
+
+    /// The caller gets the whole of its answer next. All requests that end at this moment share one write.
+    pub async fn end_together(mut self) {
+        let book = self.entry.as_ref().map(|entry| entry.book.clone());
+        (self.outcome, self.is_together) = (Outcome::Complete, true);
+        drop(self);
+        tokio::task::yield_now().await;
+        let _told_by_the_standing = book.map(|book| book.flush());
+    }
+
     /// Its row is final. Its caller has not seen the end yet.
     pub(super) fn enter(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.book.close(self.row(&entry, &self.usage));
+        let Some(entry) = self.entry.take() else { return };
+        entry.book.close(self.row(&entry, &self.usage));
+        if !self.is_together {
+            let _told_by_the_standing = entry.book.flush();
         }
     }
 

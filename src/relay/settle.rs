@@ -85,6 +85,8 @@ pub struct Settlement {
     pub estimated: Option<Box<Estimated>>,
     /// Its row in the ledger, once it is known who calls.
     pub entry: Option<Entry>,
+    /// Whether somebody else writes what is put down in the end.
+    pub(super) is_together: bool,
     /// Whether a head with status 200 went out before there was an answer; what came of it later is a matter of the
     /// body then.
     pub head_sent: Option<Arc<AtomicBool>>,
@@ -120,6 +122,7 @@ impl Settlement {
             waited: Duration::ZERO,
             estimated: None,
             entry: None,
+            is_together: false,
             head_sent: None,
         }
     }

@@ -20,7 +20,7 @@ use crate::ledger::{Book, Dimension, Log, OnFault, Query, Row, Store, StoreError
 use crate::quota::budget::{Amount, Scope};
 use crate::quota::calendar;
 use crate::quota::spend::MonthSpend;
-use crate::state::Journal;
+use crate::state::{Journal, StateError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::ledger::LedgerMetrics;
 
@@ -163,20 +163,22 @@ pub(super) struct Faults {
 /// The journal as the place where rows are written down.
 pub(super) struct Written(pub(super) Arc<Journal>);
 
-impl Written {
-    fn put(&self, event: &EventRef<'_>) -> Result<(), String> {
-        self.0.append_all([Postcard(event)]).map_err(|error| error.to_string())
-    }
-}
-
 impl Log for Written {
-    fn append(&self, row: &Row) -> Result<(), String> {
-        self.put(&EventRef::Row(row))
+    fn defer(&self, row: &Row) -> Result<(), String> {
+        told(self.0.defer_all([Postcard(EventRef::Row(row))]))
+    }
+
+    fn flush(&self) -> Result<(), String> {
+        told(self.0.flush())
     }
 
     fn probe(&self) -> Result<(), String> {
-        self.put(&EventRef::Nothing)
+        told(self.0.append_all([Postcard(EventRef::Nothing)]))
     }
+}
+
+fn told(done: Result<(), StateError>) -> Result<(), String> {
+    done.map_err(|error| error.to_string())
 }
 
 /// What an earlier life has left, filed.
@@ -294,6 +296,7 @@ impl Filer {
 
     /// Files all that waits, as far as the database takes it. Blocks.
     pub(super) fn file(&self) {
+        let _told_by_the_standing = self.book.flush();
         self.book.mend();
         loop {
             let rows = self.book.batch(BATCH);

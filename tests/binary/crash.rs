@@ -1,5 +1,5 @@
 //! kill -9 at random moments under load, again and again: every answer whose end was seen is in the ledger exactly once and
-//! exactly as it was, and nothing that the upstream ran is missing. How often: `FLOWGATE_KILLS` (tests/crash runs many).
+//! exactly as it was, and nothing that the upstream ran is missing. How often: `FLOWGATE_KILLS` (tests/crash.sh has a hundred).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

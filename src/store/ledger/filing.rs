@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::days::Days;
 use super::forget::Forgotten;
@@ -45,27 +45,34 @@ pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[Row])
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let (mut sums, mut days) = (Sums::default(), Days::default());
     let forgotten = Forgotten::read(&transaction)?;
+    let mut into_rows = transaction.prepare_cached(INSERT)?;
     for row in rows.iter().filter(|row| !forgotten.had(row)) {
         let group = known.group(&transaction, row)?;
-        if insert(&transaction, known, row, group)? {
+        if insert(&transaction, &mut into_rows, known, row, group)? {
             let day = date::day_of_ms(row.at_ms.min(MOST));
             sums.entry((day, group)).or_default().add(&Sum::of(row));
             days.count(day, row.seq);
         }
     }
+    drop(into_rows);
     add(&transaction, &sums)?;
     days.write(&transaction)?;
     transaction.commit()
 }
 
 /// Whether the row is new.
-fn insert(transaction: &Transaction<'_>, known: &mut Known, row: &Row, group: i64) -> rusqlite::Result<bool> {
+fn insert(
+    transaction: &Transaction<'_>,
+    into_rows: &mut Statement<'_>,
+    known: &mut Known,
+    row: &Row,
+    group: i64,
+) -> rusqlite::Result<bool> {
     let outcome = known.word(transaction, &row.outcome)?;
     let usage = known.word(transaction, &row.usage)?;
     let price = known.price(transaction, row.price)?;
     let edits = known.word(transaction, &row.edits)?;
-    let mut insert = transaction.prepare_cached(INSERT)?;
-    let count = insert.execute(params![
+    let count = into_rows.execute(params![
         // No journal will count so far: a number that does not fit is a mistake, and an error.
         row.seq,
         row.id,
