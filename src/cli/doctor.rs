@@ -1,4 +1,4 @@
-//! `flowgate doctor`: why does it not work? Key, account, clock, network, ports, each with a remedy.
+//! `flowgate doctor`: why does it not work? Key, account, tier, clock, network, ports, each with a remedy.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::ConfigArguments;
 use super::console::{Console, Tone};
+use super::limits;
 use crate::api::error::GatewayError;
 use crate::config::Settings;
-use crate::server::Desk;
+use crate::server::{self, Desk};
 use crate::store;
 use crate::upstream::refusal::Refusal;
 use crate::upstream::{Account, Answer, Call, RequestBody, Upstream};
@@ -91,6 +92,7 @@ async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, Strin
         let upstream = Upstream::new(settings.transport.clone(), vec![Arc::new(account)], |_| {})?;
         findings.extend(examine_account(&upstream, settings, model).await);
     }
+    findings.extend(tiers(settings).await);
     findings.push(Finding::new(
         "balance",
         Tone::Doubtful,
@@ -128,6 +130,16 @@ fn stored_keys(settings: &Settings) -> usize {
     }
     let keys = Desk::open(settings).and_then(|desk| desk.keys(SystemTime::now()));
     keys.map_or(0, |keys| keys.iter().filter(|key| key["source"] == "store").count())
+}
+
+/// Each account's tier, and what a gateway that runs with these settings has seen that contradicts it.
+async fn tiers(settings: &Settings) -> Vec<Finding> {
+    let live = limits::live(settings).await;
+    let finding = |view: server::TierView| {
+        let tone = if view.is_doubtful { Tone::Doubtful } else { Tone::Good };
+        Finding::new("tier", tone, view.text)
+    };
+    server::tiers_of(settings, live.as_ref()).into_iter().map(finding).collect()
 }
 
 async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) -> Vec<Finding> {

@@ -7,6 +7,7 @@ pub mod allowance;
 pub mod ask;
 pub mod budget;
 pub mod calendar;
+pub mod doubt;
 pub mod estimate;
 pub mod fair;
 mod grant;

@@ -20,6 +20,7 @@ mod reload;
 mod run;
 mod service;
 mod state;
+mod tiers;
 mod tls;
 
 pub use keys::{Desk, KEY_FIELDS, TEAM_FIELDS, faults_beside_store};
@@ -27,3 +28,4 @@ pub use models::{ModelDifferences, models_diff, models_of};
 pub use quota::limits_of;
 pub use reload::Source;
 pub use run::{Server, StartError};
+pub use tiers::{TierView, tiers_of};

@@ -1,8 +1,10 @@
 //! `doctor`: what is wrong with key, account and network, and what to do.
 
-use flowgate::mock::{Injection, MockServer};
+use flowgate::ledger::{Money, Row, Store};
+use flowgate::mock::{Injection, Limits, MockServer};
+use flowgate::store::Database;
 
-use super::gateway::{ANYWHERE, PLAIN, config, emulator};
+use super::gateway::{ANYWHERE, Gateway, PLAIN, config, emulator};
 use super::program::{Finished, Home, finished, flowgate, run};
 
 async fn doctor(emulator: &MockServer, more: &[&str]) -> Finished {
@@ -127,4 +129,71 @@ async fn expired_keys_are_named() {
     let end = run(&home, &[&["doctor", "--config", "flowgate.toml"], &ANYWHERE[..]].concat()).await;
     assert_eq!(end.code, Some(0));
     assert!(end.stdout.contains("warn virtual keys: expired: ann"), "{end:?}");
+}
+
+/// What an account spent this month, in the ledger of a gateway that is yet to run.
+fn spend(home: &Home, cny: u64) {
+    let state = home.path(".local/share/flowgate");
+    std::fs::create_dir_all(&state).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let cost = Some(Money::from_micros_cny(cny * 1_000_000));
+    let at_ms = u64::try_from(now.as_millis()).unwrap();
+    let row = Row { seq: 1, at_ms, account: "main".into(), key: "open".into(), cost, ..Row::default() };
+    Database::open(&state, false).unwrap().file(&[row]).unwrap();
+}
+
+/// What doctor says of the tier beside `gateway`, or without one.
+async fn tier(home: &Home, gateway: Option<&Gateway>) -> (String, String) {
+    let admin = gateway.map_or("127.0.0.1:0", |gateway| gateway.admin.trim_start_matches("http://"));
+    let arguments =
+        ["doctor", "--json", "--config", "flowgate.toml", "--listen", "127.0.0.1:0", "--admin-listen", admin];
+    let end = run(home, &arguments).await;
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let findings = end.json();
+    let finding = findings.as_array().unwrap().iter().find(|finding| finding["check"] == "tier").unwrap();
+    let text = |name: &str| finding[name].as_str().unwrap().to_owned();
+    (text("verdict"), text("text"))
+}
+
+const PAID: &str = "deepseek-ai/DeepSeek-V3.2";
+
+#[tokio::test]
+async fn the_tier_is_told_with_its_reason_and_what_contradicts_it() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    home.write("flowgate.toml", &config(&home, &emulator, "tier = \"auto\""));
+    spend(&home, 250);
+    let (verdict, text) = tier(&home, None).await;
+    assert!(verdict == "ok" && text.contains("auto") && text.contains("a gateway that runs"), "{text}");
+    let gateway = Gateway::start(&home, &["--config", "flowgate.toml"]).await;
+    let reason = "main: L2 (spent 250.00 CNY this month)";
+    assert_eq!(tier(&home, Some(&gateway)).await, ("ok".to_owned(), reason.to_owned()));
+    // In truth it has less than a third of what L2 has.
+    emulator.control().set_limits(PAID, Limits { rpm: Some(900), ..Limits::default() });
+    let mut statuses = Vec::new();
+    while statuses.len() < 1000 && !statuses.contains(&429) {
+        let asked = (0..20).map(|_| async {
+            let request = gateway.chat(PAID, "1 [[tokens=1]]").header("x-flowgate-max-wait", "0");
+            request.send().await.unwrap().status().as_u16()
+        });
+        statuses.extend(futures_util::future::join_all(asked).await);
+    }
+    assert!(statuses.contains(&429), "it was never refused");
+    let (verdict, text) = tier(&home, Some(&gateway)).await;
+    assert!(verdict == "warn" && text.starts_with(reason), "{text}");
+    for words in
+        ["refused below 3000 RPM of deepseek-ai/DeepSeek-V3.2, which L2 should allow", "set account.tier = \"L1\""]
+    {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_tier_that_was_set_is_told_as_such() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    home.write("flowgate.toml", &config(&home, &emulator, "tier = \"L3\""));
+    let (verdict, text) = tier(&home, None).await;
+    assert!(verdict == "ok" && text.starts_with("main: L3, set in the configuration"), "{text}");
+    home.write("flowgate.toml", &config(&home, &emulator, "rule = \"off\""));
+    assert!(tier(&home, None).await.1.contains("limits are not kept"));
 }

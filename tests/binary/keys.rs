@@ -17,7 +17,7 @@ pub(super) async fn command(home: &Home, arguments: &[&str]) -> Finished {
 }
 
 /// The same; it must go well. What it printed.
-async fn done(home: &Home, arguments: &[&str]) -> String {
+pub(super) async fn done(home: &Home, arguments: &[&str]) -> String {
     let end = command(home, arguments).await;
     assert_eq!(end.code, Some(0), "{arguments:?}: {end:?}");
     end.stdout
@@ -109,7 +109,7 @@ async fn edited_limits_are_in_force_within_a_second() {
 }
 
 /// What is left of a stream: its text, and whether it ended properly.
-async fn rest(mut stream: Response) -> (String, bool) {
+pub(super) async fn rest(mut stream: Response) -> (String, bool) {
     let mut text = String::new();
     loop {
         match stream.chunk().await {

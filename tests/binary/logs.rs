@@ -12,6 +12,33 @@ const ACCOUNT_KEY: &str = "sk-canary-account";
 const OWN_KEY: &str = "sk-canary-own";
 const WRONG_KEY: &str = "sk-canary-wrong";
 
+/// What an upstream can do to a request, as the emulator names it.
+pub(super) const FAULTS: [&str; 23] = [
+    "echo-key",
+    "param-20015",
+    "overflow",
+    "tpm-429",
+    "overload-503",
+    "502-html",
+    "200-error",
+    "200-html",
+    "200-garbage",
+    "redirect",
+    "close-before-head",
+    "reset-before-head",
+    "garbage-head",
+    "cut",
+    "reset",
+    "bad-chunk",
+    "error-event",
+    "bad-json",
+    "garbage",
+    "end-early",
+    "no-done",
+    "balance-403",
+    "token-401",
+];
+
 /// A gateway whose every secret is a canary, logging at `level`.
 async fn gateway(home: &Home, level: &str) -> (flowgate::mock::MockServer, Gateway) {
     let settings = flowgate::mock::MockSettings { api_keys: vec![ACCOUNT_KEY.into()], ..Default::default() };
@@ -32,31 +59,6 @@ async fn gateway(home: &Home, level: &str) -> (flowgate::mock::MockServer, Gatew
 async fn live(gateway: &Gateway) {
     let prompt = format!("{PROMPT} [[say={ANSWER}]]");
     let messages = json!([{"role": "user", "content": prompt}]);
-    let faults = [
-        "echo-key",
-        "param-20015",
-        "overflow",
-        "tpm-429",
-        "overload-503",
-        "502-html",
-        "200-error",
-        "200-html",
-        "200-garbage",
-        "redirect",
-        "close-before-head",
-        "reset-before-head",
-        "garbage-head",
-        "cut",
-        "reset",
-        "bad-chunk",
-        "error-event",
-        "bad-json",
-        "garbage",
-        "end-early",
-        "no-done",
-        "balance-403",
-        "token-401",
-    ];
     let models = [PLAIN, "THUDM/GLM-4-9B-0414", "no-such-model"];
     let refused = gateway.chat(PLAIN, PROMPT).bearer_auth(WRONG_KEY).send().await.unwrap();
     assert_eq!(refused.status(), 401);
@@ -72,7 +74,7 @@ async fn live(gateway: &Gateway) {
     let upload = gateway.post("/audio/transcriptions", &json!(null)).multipart(form).bearer_auth(OWN_KEY);
     let _may_be_refused = upload.send().await.unwrap();
     gateway.get(&format!("/nowhere?key={WRONG_KEY}")).bearer_auth(OWN_KEY).send().await.unwrap();
-    for model in models.into_iter().map(str::to_owned).chain(faults.map(|fault| format!("fault/{fault}"))) {
+    for model in models.into_iter().map(str::to_owned).chain(FAULTS.map(|fault| format!("fault/{fault}"))) {
         for stream in [false, true] {
             let body = json!({"model": model, "stream": stream, "messages": messages});
             let answer = gateway.post("/chat/completions", &body).bearer_auth(OWN_KEY).send().await;

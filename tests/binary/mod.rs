@@ -3,6 +3,7 @@
 
 mod admin_api;
 mod budgets;
+mod canary;
 mod commands;
 mod config_faults;
 mod crash;
@@ -29,6 +30,7 @@ mod search_path;
 mod spill;
 mod state_settings;
 mod store_faults;
+mod team;
 mod tls;
 mod tls_client;
 mod usage;
