@@ -245,7 +245,9 @@ impl Gateway {
             Err(error) => return Err((settlement, error)),
         };
         settlement.key = tenant.name.clone();
-        settlement.entry = Some(Entry::new(snapshot.book.clone(), tenant.who()));
+        // Whoever asks the gateway itself uses nothing.
+        let is_own = matches!(target.route, Route::Limits | Route::Usage);
+        settlement.entry = (!is_own).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
         let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));
