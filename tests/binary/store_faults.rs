@@ -179,3 +179,44 @@ fn fill(disk: &Path) {
         while filler.write_all(&vec![0; size]).is_ok() {}
     }
 }
+
+/// Another process has the database for longer than is waited for it: requests go on, their rows wait, and nothing is lost.
+#[tokio::test]
+async fn a_locked_database_is_waited_for() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    home.write("ann.key", "sk-ann\n");
+    let gateway = Gateway::before(&home, &emulator, KEY).await;
+    let lock = rusqlite::Connection::open(state(&home).join(flowgate::store::FILE)).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for _ in 0..3 {
+        assert_eq!(gateway.status_for("sk-ann").await, 200);
+    }
+    until("the database's fault is told", async || {
+        let page = gateway.admin("/readyz").await.text().await.unwrap();
+        (page.starts_with("ready") && page.contains("the ledger's database") && page.contains("locked")).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.metric("flowgate_ledger_pending_rows").await, 3.0);
+    lock.execute_batch("ROLLBACK").unwrap();
+    until("all rows are filed", async || (gateway.metric("flowgate_ledger_pending_rows").await == 0.0).then_some(()))
+        .await;
+    gateway.stop().await;
+    assert_eq!(rows(&home).await.len(), 3);
+}
+
+/// Rows that are older than `ledger.keep` go; what was spent stays known.
+#[tokio::test]
+async fn old_rows_are_forgotten_and_their_sums_stay() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    home.write("ann.key", "sk-ann\n");
+    let gateway = Gateway::before(&home, &emulator, &format!("[ledger]\nkeep = \"1s\"\n{KEY}")).await;
+    assert_eq!(gateway.status_for("sk-ann").await, 200);
+    gateway.stop().await;
+    assert_eq!(rows(&home).await.len(), 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let gateway = Gateway::start(&home, &["--config", "flowgate.toml"]).await;
+    until("the row is forgotten", async || rows(&home).await.is_empty().then_some(())).await;
+    gateway.stop().await;
+    let usage = run(&home, &["usage", "--config", "flowgate.toml", "--format", "json"]).await.json();
+    assert_eq!(usage["total"]["requests"], 1, "{usage}");
+}
