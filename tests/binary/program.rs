@@ -209,20 +209,15 @@ pub(super) async fn run(home: &Home, arguments: &[&str]) -> Finished {
 }
 
 /// Whether `program` can be started. Where tests must not skip (CI), it has to be.
+#[expect(clippy::disallowed_methods, reason = "CI says through the environment that nothing may be skipped")]
+#[expect(clippy::print_stdout, reason = "a skipped test says so, by name")]
 pub(super) fn has(program: &str, test: &str) -> bool {
     let is_there = std::env::split_paths(&search_path()).any(|folder| folder.join(program).is_file());
     if !is_there {
-        skip(test, &format!("{program} is not installed"));
+        assert!(std::env::var_os("CI").is_none(), "{program} is needed for {test}");
+        println!("skipped {test}: {program} is not installed");
     }
     is_there
-}
-
-/// Says that `test` cannot be run here; fails where tests must not skip (CI).
-#[expect(clippy::disallowed_methods, reason = "CI says through the environment that nothing may be skipped")]
-#[expect(clippy::print_stdout, reason = "a skipped test says so, by name")]
-pub(super) fn skip(test: &str, why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{test} has to be run: {why}");
-    println!("skipped {test}: {why}");
 }
 
 /// The repository's own file.
