@@ -258,9 +258,7 @@ fn relay_limits(exchange: &Exchange) -> RelayLimits {
 pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
     let limits = relay_limits(&exchange);
     let is_anthropic = route::is_anthropic(&exchange.target.path);
-    let drainer = Some(&exchange.snapshot.drainer).filter(|_| exchange.tenant.on_leave == OnLeave::Drain).cloned();
-    let (is_cut, signal) = exchange.tenant.revocation.signal();
-    let mut settlement = exchange.settlement;
+    let (tenant, mut settlement) = (exchange.tenant, exchange.settlement);
     settlement.status = answered.status.as_u16();
     let mut headers = answered.headers;
     own_headers(&mut headers, &settlement.model, &answered.edits);
@@ -288,8 +286,9 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
             let event = lease.map(|lease| error::error_event(lease, is_anthropic));
             let relayed = Relayed::new(body, tap, settlement, limits, event).with_first(first);
-            let relayed = relayed.with_cut(Cut::new(is_cut, signal));
-            RelayBody::Relayed(Leaving::new(relayed, drainer))
+            let (is_cut, signal) = tenant.revocation.signal();
+            let drainer = (tenant.on_leave == OnLeave::Drain).then(|| exchange.snapshot.drainer.clone());
+            RelayBody::Relayed(Leaving::new(relayed.with_cut(Cut::new(is_cut, signal)), drainer))
         }
     };
     let mut response = Response::new(body);
