@@ -61,19 +61,13 @@ fn number(digits: &str) -> Option<u64> {
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
-/// Year, month and day of the month: `civil_from_days` of Howard Hinnant's "chrono-compatible low-level date algorithms".
+/// Year, month and day of the month.
 fn civil(day: u64) -> (u64, u64, u64) {
-    let day = day.saturating_add(719_468); // since 0000-03-01
-    let of_era = day % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let since_march = (5 * of_year + 2) / 153;
-    let month = if since_march < 10 { since_march + 3 } else { since_march - 9 };
-    let of_month = of_year - (153 * since_march + 2) / 5 + 1;
-    (day / 146_097 * 400 + year_of_era + u64::from(month <= 2), month, of_month)
+    let (month, over) = calendar::civil(day);
+    (month.year, u64::from(month.month), over + 1)
 }
 
-/// The way back: `days_from_civil`. `None` before 1970 and for numbers that no date has.
+/// The way back: `days_from_civil` of Howard Hinnant's "chrono-compatible low-level date algorithms". `None` before 1970 and for numbers that no date has.
 fn day_number(year: u64, month: u64, day: u64) -> Option<u64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || year < 1970 {
         return None;

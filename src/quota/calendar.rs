@@ -85,9 +85,7 @@ pub fn month_of(at: SystemTime) -> Month {
     month_of_day(day_of(at))
 }
 
-/// The month of the Gregorian calendar that day number `day` (since 1970-01-01) lies in: `civil_from_days` of Howard
-/// Hinnant's "chrono-compatible low-level date algorithms". Years begin on 1 March there, so that the leap day is the
-/// last, and 400 of them (an era) always have 146,097 days.
+/// The month that day number `day` lies in.
 fn month_of_day(day: u64) -> Month {
     civil(day).0
 }
@@ -97,10 +95,12 @@ pub fn first_of_month(day: u64) -> u64 {
     day - civil(day).1
 }
 
-/// The month of a day, and how many days of it were over when it began.
-fn civil(day: u64) -> (Month, u64) {
+/// The month of the Gregorian calendar that day number `day` (since 1970-01-01) lies in, and how many days of it were over
+/// when it began: `civil_from_days` of Howard Hinnant's "chrono-compatible low-level date algorithms". Years begin on 1
+/// March there, so that the leap day is the last, and 400 of them (an era) always have 146,097 days.
+pub fn civil(day: u64) -> (Month, u64) {
     const ERA: u64 = 146_097;
-    let day = day + 719_468; // since 0000-03-01
+    let day = day.saturating_add(719_468); // since 0000-03-01
     let of_era = day % ERA;
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
