@@ -132,6 +132,18 @@ impl Settlement {
         paid.hold.settle(counts);
     }
 
+    /// More is held of the budgets than stands in the book: that is what counts if nothing more is heard. Blocks for
+    /// microseconds, once for each piece of a long answer.
+    pub(super) fn write_again(&self) {
+        let Some(entry) = &self.entry else { return };
+        let Some(account) = entry.account.get().filter(|_| entry.is_open.swap(false, Ordering::Relaxed)) else {
+            return;
+        };
+        let _told_by_the_standing = self.write_down(account, &self.model).and_then(|()| entry.book.flush());
+        // It runs, whether that could be written or not.
+        entry.is_open.store(true, Ordering::Relaxed);
+    }
+
     /// What was put down is on disk from now on, with all that others have put down meanwhile. Blocks for microseconds.
     ///
     /// # Errors

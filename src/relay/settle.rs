@@ -189,7 +189,12 @@ impl Settlement {
     /// [`Exceeded`] when a budget has no room for more: the answer has to end.
     pub fn progress(&mut self, tokens: u64) -> Result<(), Exceeded> {
         self.think_again(tokens);
-        let grown = self.paid.as_mut().map_or(Ok(()), |paid| paid.grow(tokens));
+        let Some(paid) = &mut self.paid else { return Ok(()) };
+        let held = paid.hold.amount();
+        let grown = paid.grow(tokens);
+        if paid.hold.amount() != held {
+            self.write_again();
+        }
         grown.inspect_err(|exceeded| self.exceeded(exceeded))
     }
 

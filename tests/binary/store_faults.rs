@@ -51,6 +51,12 @@ pub(super) async fn rows(home: &Home) -> Vec<Value> {
     export.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// The same after a start, which files what a killed process has left.
+pub(super) async fn rows_after_a_start(home: &Home) -> Vec<Value> {
+    Gateway::start(home, &["--config", "flowgate.toml"]).await.stop().await;
+    rows(home).await
+}
+
 /// Waits until `/readyz` answers so; its text.
 async fn ready(gateway: &Gateway, status: u16) -> String {
     let what = format!("/readyz says {status}");
