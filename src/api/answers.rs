@@ -9,7 +9,6 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::cost;
 use super::error::{self, GatewayError, Withdrawn};
 use super::exchange::Exchange;
 use super::headers;
@@ -17,13 +16,14 @@ use super::ratelimit;
 use super::route::{self, Route};
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
+use crate::relay::broken::RelayError;
 use crate::relay::chat_stream::{ChatStream, StreamFault};
 use crate::relay::collect::{Beginning, beginning, collect};
 use crate::relay::cut::Cut;
 use crate::relay::leaving::Leaving;
-use crate::relay::relayed::{RelayError, RelayLimits, Relayed, Tap};
+use crate::relay::relayed::{RelayLimits, Relayed, Tap};
 use crate::relay::restream;
-use crate::relay::usage::Usage;
+use crate::relay::usage::{Certainty, Usage};
 use crate::tenant::OnLeave;
 use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{Answer, KeyLease};
@@ -274,7 +274,8 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
     }
     let body = match answered.content {
         Content::Whole(bytes, usage) => {
-            let cost = cost::exactly(exchange.price.as_ref(), &usage);
+            let is_exact = usage.certainty == Certainty::Exact;
+            let cost = settlement.entry.as_ref().filter(|_| is_exact).and_then(|entry| entry.cost(&usage));
             if let Some(cost) = cost.and_then(headers::cost) {
                 headers.insert(headers::COST, cost);
             }

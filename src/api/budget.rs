@@ -14,7 +14,7 @@ use super::choice;
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::route::Route;
-use super::serve::Snapshot;
+use super::snapshot::Snapshot;
 use crate::catalog::plan::{Facts, Right};
 use crate::ledger::price::{Consumed, Price};
 use crate::quota::allowance::{Allowance, Cap};

@@ -8,7 +8,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::kinds;
 use super::route::Route;
-use super::serve::Snapshot;
+use super::snapshot::Snapshot;
 use crate::catalog::ResolvedModel;
 use crate::catalog::plan::{After, Candidate, Facts, Plan, Right};
 use crate::catalog::policy::{Denied, Policy, Wish};

@@ -59,17 +59,6 @@ pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>) 
     }
 }
 
-/// What `usage` has cost at the moment `at`.
-pub(super) fn of(price: &Price, usage: &Usage, at: SystemTime) -> Money {
-    price.cost(&usage.consumed(), at)
-}
-
-/// The same where it is known for sure.
-pub(super) fn exactly(price: Option<&Price>, usage: &Usage) -> Option<Money> {
-    let is_exact = usage.certainty == Certainty::Exact;
-    price.filter(|_| is_exact).map(|price| of(price, usage, SystemTime::now()))
-}
-
 fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {
     head.object.get(key)?.value.parse().ok()
 }

@@ -16,7 +16,7 @@ use super::error::GatewayError;
 use super::headers;
 use super::patience::KeepAlive;
 use super::route::{Route, Target};
-use super::serve::Snapshot;
+use super::snapshot::Snapshot;
 use super::turn::{Gate, Turn, turn};
 use super::upload::{FormModel, Upload};
 use crate::catalog::plan::{Candidate, Right};
@@ -50,8 +50,6 @@ pub(super) struct Exchange {
     pub(super) weigh_at: Option<Instant>,
     /// By which right its model is called.
     pub(super) right: Right,
-    /// What its model costs.
-    pub(super) price: Option<Price>,
 }
 
 impl Exchange {
@@ -77,7 +75,7 @@ impl Exchange {
         if let Some(entry) = &mut self.settlement.entry {
             (entry.right, entry.price) = (right.label(), price);
         }
-        (self.settlement.model, self.right, self.price) = (model, right, price);
+        (self.settlement.model, self.right) = (model, right);
     }
 
     /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.

@@ -2,7 +2,7 @@
 //! that were probably meant.
 
 use super::error::GatewayError;
-use super::serve::Snapshot;
+use super::snapshot::Snapshot;
 use crate::catalog::nearest;
 use crate::tenant::Tenant;
 

@@ -28,6 +28,7 @@ mod request_id;
 pub mod rewrite;
 pub mod route;
 mod serve;
+mod snapshot;
 mod turn;
 mod upload;
 mod usage;
@@ -36,4 +37,5 @@ mod weigh;
 
 pub use admission::{LimitsOf, QuotaAccess};
 pub use route::Route;
-pub use serve::{ApiSettings, Gateway, Snapshot};
+pub use serve::Gateway;
+pub use snapshot::{ApiSettings, Snapshot};

@@ -3,93 +3,37 @@
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
+use http::{HeaderMap, HeaderValue, Request, Response, header, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::error;
 
-use super::admission::QuotaAccess;
 use super::answers::{self, Expected};
-use super::body::{self, BodyLimits, Room};
+use super::body::{self, Room};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
 use super::route::{self, BodyKind, Route, Target};
+use super::snapshot::Snapshot;
 use super::{budget, choice, limits, models, ratelimit, request_id, usage};
-use crate::catalog::Catalogue;
-use crate::catalog::alias::Aliases;
-use crate::catalog::live::Live;
 use crate::catalog::plan::Right;
-use crate::catalog::policy::Rules;
-use crate::ledger::{Book, Store};
 use crate::relay::body::RelayBody;
+use crate::relay::broken::RelayError;
 use crate::relay::entry::Entry;
-use crate::relay::leaving::Drainer;
-use crate::relay::relayed::RelayError;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::throttle::Throttle;
-use crate::tenant::{Tenant, TenantError, Tenants};
-use crate::upstream::{RequestBody, Upstream};
+use crate::tenant::{Tenant, TenantError};
+use crate::upstream::RequestBody;
 use crate::wire::multipart;
-
-/// What the operator decides about requests and their answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiSettings {
-    /// Limits on a body that is read whole.
-    pub body: BodyLimits,
-    /// Most bytes of a streamed upload.
-    pub most_upload_bytes: u64,
-    /// Limit for the head of an answer.
-    pub first_byte_timeout: Duration,
-    /// Longest silence within an answer.
-    pub idle_timeout: Duration,
-    /// Limit for a whole answer.
-    pub total_timeout: Duration,
-    /// How often a refused request may be tried again before its first byte.
-    pub retries: u32,
-    /// Request headers that go upstream besides the usual ones.
-    pub forward_headers: Vec<HeaderName>,
-    /// Whether paths that the gateway does not know are passed on.
-    pub passes_unknown_paths: bool,
-    /// Whether names of models that nobody knows are refused.
-    pub refuses_unknown_models: bool,
-}
-
-/// Everything a request looks at, replaced as a whole on reload.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// Virtual keys.
-    pub tenants: Tenants,
-    /// What is known of models.
-    pub catalogue: Arc<Catalogue>,
-    /// The upstream's own list of models, as last fetched.
-    pub live: Arc<Live>,
-    /// Our names for models.
-    pub aliases: Arc<Aliases>,
-    /// Who is called for a name.
-    pub policy: Arc<Rules>,
-    /// SiliconFlow.
-    pub upstream: Arc<Upstream>,
-    /// What may be asked of it.
-    pub quota: Arc<QuotaAccess>,
-    /// Reads answers on whose callers have left.
-    pub drainer: Drainer,
-    /// Where requests are written down.
-    pub book: Arc<Book>,
-    /// What was used; `None` where nothing is kept.
-    pub ledger: Option<Arc<dyn Store>>,
-    /// Limits and switches.
-    pub settings: ApiSettings,
-}
 
 /// The data plane's one service.
 #[derive(Debug)]
@@ -280,7 +224,6 @@ impl Gateway {
             policy,
             weigh_at: None,
             right: Right::Name,
-            price: None,
             snapshot,
             target,
             tenant,

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+pub use super::broken::RelayError;
 use super::leaving::Leaving;
-pub use super::relayed::{RelayError, Relayed};
+pub use super::relayed::Relayed;
 use super::waiting::Waiting;
 
 /// The body of an answer.

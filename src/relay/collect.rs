@@ -5,8 +5,9 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::broken::RelayError;
 use super::chat_stream::ChatStream;
-use super::relayed::{RelayError, RelayLimits, reason};
+use super::relayed::{RelayLimits, reason};
 
 /// Reads a body to its end; `None` when it is longer than `most` bytes.
 ///

@@ -67,7 +67,7 @@ impl Entry {
 
     /// What `usage` has cost at the price in force when the request began; `None` where nobody knows that. What was not used
     /// costs nothing.
-    fn cost(&self, usage: &Usage) -> Option<Money> {
+    pub fn cost(&self, usage: &Usage) -> Option<Money> {
         let at = UNIX_EPOCH + Duration::from_millis(self.at_ms);
         let consumed = usage.consumed();
         if self.right == FREE || consumed == Consumed::default() {

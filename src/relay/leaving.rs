@@ -13,7 +13,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::relayed::{RelayError, Relayed};
+use super::broken::RelayError;
+use super::relayed::Relayed;
 
 /// Answers that are read on at once (ours): each has a connection. Beyond that they are cut off like others.
 const MOST_DRAINED: usize = 256;

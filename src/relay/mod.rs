@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod broken;
 pub mod chat_stream;
 mod chunk;
 pub mod collect;

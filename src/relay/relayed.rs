@@ -9,61 +9,18 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::broken::{ErrorEvent, RelayError};
 use super::chat_stream::{ChatStream, StreamFault};
 use super::cut::Cut;
 use super::gathered::{Gathered, MOST_JOINED};
 use super::settle::{Outcome, Settlement};
 use super::usage::{Certainty, Usage};
 use super::usage_tap::UsageTap;
-use crate::quota::budget::Exceeded;
 
 /// Once `[DONE]` has passed, the upstream has this long to end its stream properly (ours).
 const GRACE_AFTER_DONE: Duration = Duration::from_millis(500);
 /// Time for an error event to leave before the connection is broken off (ours).
 pub(super) const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
-
-/// Why a relayed body broke off.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RelayError {
-    /// The upstream's connection broke, or it sent what is not HTTP.
-    #[error("SiliconFlow's answer broke off ({0})")]
-    Broken(String),
-    /// Nothing came for too long.
-    #[error("SiliconFlow sent nothing for {0:?} (upstream.idle_timeout)")]
-    Idle(Duration),
-    /// The answer took too long in all.
-    #[error("the answer took longer than upstream.total_timeout")]
-    Total,
-    /// The stream itself is wrong.
-    #[error(transparent)]
-    Stream(StreamFault),
-    /// The answer grew beyond what a budget has room for.
-    #[error(transparent)]
-    Budget(Box<Exceeded>),
-    /// The caller's key was taken back.
-    #[error("Your API key was revoked or has expired; ask the operator of this gateway for a new one")]
-    Revoked,
-}
-
-impl RelayError {
-    /// The closed-set label for metrics.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Broken(_) => "stream_broken",
-            Self::Idle(_) => "idle_timeout",
-            Self::Total => "total_timeout",
-            Self::Stream(StreamFault::Error(_)) => "stream_error",
-            Self::Stream(_) => "stream_broken",
-            Self::Budget(_) => "budget",
-            Self::Revoked => "revoked",
-        }
-    }
-
-    /// Whether it counts as a failure of the upstream.
-    pub fn is_upstreams(&self) -> bool {
-        !matches!(self, Self::Budget(_) | Self::Revoked)
-    }
-}
 
 /// What watches or edits the frames.
 #[derive(Debug)]
@@ -83,22 +40,6 @@ pub struct RelayLimits {
     pub idle: Duration,
     /// When the whole answer must be over.
     pub deadline: Instant,
-}
-
-/// Makes the event that tells a caller why its stream broke off.
-pub struct ErrorEvent(Box<dyn Fn(&RelayError) -> Bytes + Send + Sync>);
-
-impl ErrorEvent {
-    /// `make` returns the bytes of one SSE event.
-    pub fn new(make: impl Fn(&RelayError) -> Bytes + Send + Sync + 'static) -> Self {
-        Self(Box::new(make))
-    }
-}
-
-impl std::fmt::Debug for ErrorEvent {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ErrorEvent")
-    }
 }
 
 /// A body relayed from the upstream.
@@ -321,7 +262,7 @@ impl Relayed {
             settlement.upstream_error(error.label());
         }
         self.settle(Outcome::Broken);
-        let event = self.error_event.take().map(|event| (event.0)(&error)).unwrap_or_default();
+        let event = self.error_event.take().map(|event| event.of(&error)).unwrap_or_default();
         self.timer = None;
         self.state = State::Failing(error);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from([good, event].concat())))))

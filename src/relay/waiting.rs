@@ -12,7 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::body::RelayBody;
-use super::relayed::{GRACE_AFTER_ERROR, RelayError};
+use super::broken::RelayError;
+use super::relayed::GRACE_AFTER_ERROR;
 
 /// A line of a stream of events that every client skips.
 const COMMENT: &[u8] = b": waiting\n\n";

@@ -11,7 +11,7 @@ use crate::api::route::RouteError;
 use crate::quota::calendar;
 use crate::quota::metric::{Metric, Span, Unit};
 use crate::quota::{AdmitError, Refused};
-use crate::relay::relayed::RelayError;
+use crate::relay::broken::RelayError;
 use crate::tenant::TenantError;
 use crate::upstream::refusal::{Cause, Refusal};
 use crate::upstream::{BodyFailure, UpstreamError};

@@ -1,0 +1,72 @@
+//! Why a body broke off in the middle, and how its caller is told.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chat_stream::StreamFault;
+use crate::quota::budget::Exceeded;
+
+/// Why a relayed body broke off.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    /// The upstream's connection broke, or it sent what is not HTTP.
+    #[error("SiliconFlow's answer broke off ({0})")]
+    Broken(String),
+    /// Nothing came for too long.
+    #[error("SiliconFlow sent nothing for {0:?} (upstream.idle_timeout)")]
+    Idle(Duration),
+    /// The answer took too long in all.
+    #[error("the answer took longer than upstream.total_timeout")]
+    Total,
+    /// The stream itself is wrong.
+    #[error(transparent)]
+    Stream(StreamFault),
+    /// The answer grew beyond what a budget has room for.
+    #[error(transparent)]
+    Budget(Box<Exceeded>),
+    /// The caller's key was taken back.
+    #[error("Your API key was revoked or has expired; ask the operator of this gateway for a new one")]
+    Revoked,
+}
+
+impl RelayError {
+    /// The closed-set label for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => "stream_broken",
+            Self::Idle(_) => "idle_timeout",
+            Self::Total => "total_timeout",
+            Self::Stream(StreamFault::Error(_)) => "stream_error",
+            Self::Stream(_) => "stream_broken",
+            Self::Budget(_) => "budget",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    /// Whether it counts as a failure of the upstream.
+    pub fn is_upstreams(&self) -> bool {
+        !matches!(self, Self::Budget(_) | Self::Revoked)
+    }
+}
+
+/// Makes the event that tells a caller why its stream broke off.
+pub struct ErrorEvent(Box<dyn Fn(&RelayError) -> Bytes + Send + Sync>);
+
+impl ErrorEvent {
+    /// `make` returns the bytes of one SSE event.
+    pub fn new(make: impl Fn(&RelayError) -> Bytes + Send + Sync + 'static) -> Self {
+        Self(Box::new(make))
+    }
+
+    /// The bytes for `error`.
+    pub(super) fn of(&self, error: &RelayError) -> Bytes {
+        (self.0)(error)
+    }
+}
+
+impl std::fmt::Debug for ErrorEvent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ErrorEvent")
+    }
+}
