@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod bridge;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -13,16 +13,15 @@ use super::error::{self, GatewayError, Withdrawn};
 use super::exchange::Exchange;
 use super::headers;
 use super::ratelimit;
-use super::route::{self, Route};
+use super::route::Route;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
-use crate::relay::chat_stream::{ChatStream, StreamFault};
+use crate::relay::chat_stream::StreamFault;
 use crate::relay::collect::{Beginning, beginning, collect};
 use crate::relay::cut::Cut;
 use crate::relay::leaving::Leaving;
 use crate::relay::relayed::{RelayLimits, Relayed, Tap};
-use crate::relay::restream;
 use crate::relay::usage::{Certainty, Usage};
 use crate::tenant::OnLeave;
 use crate::upstream::refusal::{Cause, Refusal};
@@ -166,8 +165,8 @@ impl Answered {
             self.content = Content::Relayed(body, Tap::Events(Box::default()), Bytes::new());
             return Ok(());
         }
-        self.edits.push("usage-once");
-        let mut chat = Box::new(ChatStream::new(is_usage_asked));
+        self.edits.extend(exchange.back.is_none().then_some("usage-once"));
+        let mut chat = Box::new(exchange.chat_stream(is_usage_asked));
         let beginning = beginning(&mut body, &mut chat, relay_limits(exchange)).await;
         self.content = match beginning.map_err(|error| broken(exchange, lease, error))? {
             Beginning::First(first) => Content::Relayed(body, Tap::Chat(chat), first),
@@ -186,13 +185,15 @@ impl Answered {
         check_transcript(exchange, &read.bytes)?;
         self.edits.extend(read.edits);
         let mut bytes = read.bytes;
-        if let Some(events) = is_restreamed.then(|| restream::events(&bytes, is_usage_asked)).flatten() {
+        if let Some(events) = is_restreamed.then(|| exchange.restreamed(&bytes, is_usage_asked)).flatten() {
             if !self.edits.contains(&"restreamed-tools") {
                 self.edits.push("restreamed");
             }
             self.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             bytes = events;
+        } else {
+            bytes = exchange.whole_back(bytes)?;
         }
         self.content = Content::Whole(bytes, read.usage);
         Ok(())
@@ -257,7 +258,7 @@ fn relay_limits(exchange: &Exchange) -> RelayLimits {
 /// Step 10: the response, its body carrying the settlement.
 pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
     let limits = relay_limits(&exchange);
-    let is_anthropic = route::is_anthropic(&exchange.target.path);
+    let face = exchange.target.face;
     let (tenant, mut settlement) = (exchange.tenant, exchange.settlement);
     settlement.status = answered.status.as_u16();
     let mut headers = answered.headers;
@@ -285,7 +286,7 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
         }
         Content::Relayed(body, tap, first) => {
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
-            let event = lease.map(|lease| error::error_event(lease, is_anthropic));
+            let event = lease.map(|lease| error::error_event(lease, face));
             let relayed = Relayed::new(body, tap, settlement, limits, event).with_first(first);
             let (is_cut, signal) = tenant.revocation.signal();
             let drainer = (tenant.on_leave == OnLeave::Drain).then(|| exchange.snapshot.drainer.clone());

@@ -13,19 +13,21 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
 use super::body::BodyError;
+use super::face::Face;
 use super::head::HeadError;
 use super::route::RouteError;
 use message::{budget_message, quota_message, refusal_message, unknown_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{Retry, View};
 
+use crate::bridge::BridgeError;
 use crate::catalog::policy::Denied;
 use crate::ledger::book::Unwritable;
 use crate::quota::AdmitError;
 use crate::quota::budget::Exceeded;
 use crate::relay::answer::AnswerFault;
 use crate::relay::body::RelayBody;
-use crate::relay::broken::{ErrorEvent, RelayError};
+use crate::relay::broken::{ErrorEvent, RelayError, Told};
 use crate::relay::chat_stream::StreamFault;
 use crate::tenant::TenantError;
 use crate::upstream::refusal::Refusal;
@@ -46,6 +48,9 @@ pub enum GatewayError {
     /// The body was not understood.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// It cannot be carried over from the caller's protocol.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// A model that this key may not use, or that is not in the list.
     #[error(
         "The model `{0}` does not exist or you do not have access to it. `GET /v1/models` lists those that you may use."
@@ -209,9 +214,9 @@ impl GatewayError {
     }
 
     /// The whole response, but for the headers that every response has.
-    pub fn response(&self, is_anthropic: bool, request_id: &str) -> Response<RelayBody> {
+    pub fn response(&self, face: Face, request_id: &str) -> Response<RelayBody> {
         let view = self.view();
-        let body = body(&view, &self.to_string(), is_anthropic, request_id);
+        let body = body(&view, &self.to_string(), face, request_id);
         let mut response = Response::new(RelayBody::plain(body));
         *response.status_mut() = view.status;
         let headers = response.headers_mut();
@@ -225,17 +230,20 @@ impl GatewayError {
 }
 
 /// The error object's bytes.
-fn body(view: &View, message: &str, is_anthropic: bool, request_id: &str) -> Vec<u8> {
-    let value = if is_anthropic {
-        json!({"type": "error", "error": {"type": anthropic_kind(view.status), "message": message}, "request_id": request_id})
-    } else {
-        json!({"error": {"message": message, "type": view.kind, "param": view.param, "code": view.code}})
+fn body(view: &View, message: &str, face: Face, request_id: &str) -> Vec<u8> {
+    let value = match face {
+        Face::Anthropic => {
+            json!({"type": "error", "error": {"type": anthropic_kind(view.status), "message": message}, "request_id": request_id})
+        }
+        Face::OpenAi => {
+            json!({"error": {"message": message, "type": view.kind, "param": view.param, "code": view.code}})
+        }
     };
     value.to_string().into_bytes()
 }
 
-/// Makes the event that ends a stream which broke off; the account's key is masked in what it quotes.
-pub fn error_event(lease: KeyLease, is_anthropic: bool) -> ErrorEvent {
+/// Finds the words that end a stream which broke off; the account's key is masked in what it quotes.
+pub fn error_event(lease: KeyLease, face: Face) -> ErrorEvent {
     ErrorEvent::new(move |error| {
         let (view, message) = match error {
             RelayError::Stream(StreamFault::Error(text)) => {
@@ -247,8 +255,9 @@ pub fn error_event(lease: KeyLease, is_anthropic: bool) -> ErrorEvent {
             }
             other => (relay_view(other), format!("{other}. What you received is not the whole answer.")),
         };
-        let prefix: &[u8] = if is_anthropic { b"event: error\ndata: " } else { b"data: " };
-        Bytes::from([prefix, &body(&view, &message, is_anthropic, ""), b"\n\n"].concat())
+        let prefix: &[u8] = if face == Face::Anthropic { b"event: error\ndata: " } else { b"data: " };
+        let event = Bytes::from([prefix, &body(&view, &message, face, ""), b"\n\n"].concat());
+        Told { kind: view.kind, code: view.code, message, event }
     })
 }
 

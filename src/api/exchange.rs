@@ -19,6 +19,7 @@ use super::route::{Route, Target};
 use super::snapshot::Snapshot;
 use super::turn::{Gate, Turn, turn};
 use super::upload::{FormModel, Upload};
+use crate::bridge::Back;
 use crate::catalog::plan::{Candidate, Right};
 use crate::catalog::policy::Policy;
 use crate::catalog::{ResolvedModel, quirks};
@@ -50,6 +51,10 @@ pub(super) struct Exchange {
     pub(super) weigh_at: Option<Instant>,
     /// By which right its model is called.
     pub(super) right: Right,
+    /// What its translation has changed, by name.
+    pub(super) edits: Vec<&'static str>,
+    /// The way of its answer back into the caller's protocol, where that is not the endpoint's own.
+    pub(super) back: Option<Box<dyn Back>>,
 }
 
 impl Exchange {

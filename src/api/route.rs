@@ -5,6 +5,8 @@
 
 use http::Method;
 
+use super::face::Face;
+
 /// An endpoint of the data plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
@@ -64,6 +66,8 @@ pub struct Target {
     pub route: Route,
     /// The path below the base URL, with its query, such as `/chat/completions?beta=true`.
     pub path: String,
+    /// The shape of its errors.
+    pub face: Face,
 }
 
 /// Why a path leads nowhere.
@@ -240,7 +244,7 @@ impl Target {
         }
         check_method(route, method, &below)?;
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        Ok(Self { route, path: format!("/{below}{query}") })
+        Ok(Self { route, face: Face::of(&below), path: format!("/{below}{query}") })
     }
 
     /// The id in `/models/{id}`, with an escaped slash decoded.
@@ -248,11 +252,6 @@ impl Target {
         let id = self.path.split('?').next()?.strip_prefix("/models/")?;
         Some(decode(id))
     }
-}
-
-/// Whether the callers of `path` expect errors in Anthropic's shape.
-pub fn is_anthropic(path: &str) -> bool {
-    path.split('/').any(|segment| segment == "messages" || segment.starts_with("messages?"))
 }
 
 fn check_method(route: Route, method: &Method, below: &str) -> Result<(), RouteError> {

@@ -17,10 +17,11 @@ use super::answers::{self, Expected};
 use super::body::{self, Room};
 use super::error::GatewayError;
 use super::exchange::Exchange;
+use super::face::Face;
 use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
-use super::route::{self, BodyKind, Route, Target};
+use super::route::{BodyKind, Route, Target};
 use super::snapshot::Snapshot;
 use super::{budget, choice, limits, models, ratelimit, request_id, usage};
 use crate::catalog::plan::Right;
@@ -92,7 +93,7 @@ impl Gateway {
             Err(_panic) => {
                 self.metrics.panics.inc();
                 error!("a request panicked; this is a mistake of the gateway, please report it");
-                with_request_id(GatewayError::Panic.response(false, id), id)
+                with_request_id(GatewayError::Panic.response(Face::OpenAi, id), id)
             }
         }
     }
@@ -101,7 +102,7 @@ impl Gateway {
     pub fn refuse(&self, error: &GatewayError, path: &str) -> Response<RelayBody> {
         self.metrics.refused(error.view().label);
         let id = request_id::fresh();
-        with_request_id(error.response(route::is_anthropic(path), &id), &id)
+        with_request_id(error.response(Face::of(path), &id), &id)
     }
 
     async fn serve_unguarded(
@@ -118,10 +119,10 @@ impl Gateway {
             Ok(target) => target,
             Err(error) => {
                 let settlement = Settlement::begin(&self.metrics, Route::Other.label(), id);
-                return self.end_refused(settlement, &error.into(), route::is_anthropic(parts.uri.path()));
+                return self.end_refused(settlement, &error.into(), Face::of(parts.uri.path()));
             }
         };
-        let is_anthropic = route::is_anthropic(&target.path);
+        let face = target.face;
         let snapshot = self.snapshot.load_full();
         let known = match self.identify(&snapshot, &parts.headers, peer) {
             // Neither a line in the log nor a label: whoever floods us with wrong keys fills neither.
@@ -131,7 +132,7 @@ impl Gateway {
         let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
         let mut exchange = match self.authenticate(snapshot, known, &parts, target, settlement) {
             Ok(exchange) => exchange,
-            Err((settlement, error)) => return self.end_refused(settlement, &error, is_anthropic),
+            Err((settlement, error)) => return self.end_refused(settlement, &error, face),
         };
         exchange.keep_alive = keep_alive;
         let revocation = exchange.tenant.revocation.clone();
@@ -148,7 +149,7 @@ impl Gateway {
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
                 let mut limits = HeaderMap::new();
                 ratelimit::write(&mut limits, exchange.left());
-                let mut response = self.end_refused(exchange.settlement, &error, is_anthropic);
+                let mut response = self.end_refused(exchange.settlement, &error, face);
                 response.headers_mut().extend(limits);
                 answers::own_headers(response.headers_mut(), &called, &[]);
                 with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
@@ -224,6 +225,8 @@ impl Gateway {
             policy,
             weigh_at: None,
             right: Right::Name,
+            edits: Vec::new(),
+            back: None,
             snapshot,
             target,
             tenant,
@@ -265,7 +268,8 @@ impl Gateway {
             let answer = exchange.call(RequestBody::Full(Bytes::new()), None).await?;
             return answers::read(exchange, answer, Expected::default()).await;
         }
-        let head = RequestHead::parse(&held.bytes)?;
+        let body = exchange.translate(held.bytes.clone()).await?;
+        let head = RequestHead::parse(&body)?;
         if exchange.target.route.needs_model() {
             head.require_model()?;
         }
@@ -276,10 +280,10 @@ impl Gateway {
         if head.is_streaming && exchange.target.route == Route::Chat {
             exchange.begin_keep_alive()?;
         }
-        exchange.along(plan, &head, &held.bytes).await
+        exchange.along(plan, &head, &body).await
     }
 
-    fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, is_anthropic: bool) -> Response<RelayBody> {
+    fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, face: Face) -> Response<RelayBody> {
         let view = error.view();
         if let GatewayError::Budget(exceeded) = error {
             settlement.exceeded(exceeded);
@@ -294,7 +298,7 @@ impl Gateway {
         } else {
             self.metrics.refused(view.label);
         }
-        let response = error.response(is_anthropic, &settlement.request_id);
+        let response = error.response(face, &settlement.request_id);
         with_request_id(response, &settlement.request_id)
     }
 }

@@ -56,6 +56,7 @@ impl Exchange {
             thinking.map_err(|field| GatewayError::Thinking(field, model.id.clone()))?;
         }
         rewrite.names.extend(is_fallback.then_some("fallback"));
+        rewrite.names.extend_from_slice(&self.edits);
         self.calls(model.id, right, facts.price);
         let size = estimate::size(self, &self.settlement.model, head);
         let ask = size.as_ref().map(|size| size.ask);

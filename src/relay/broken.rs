@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::chat_stream::StreamFault;
+use super::translate::Failure;
 use crate::quota::budget::Exceeded;
 
 /// Why a relayed body broke off.
@@ -50,17 +51,37 @@ impl RelayError {
     }
 }
 
-/// Makes the event that tells a caller why its stream broke off.
-pub struct ErrorEvent(Box<dyn Fn(&RelayError) -> Bytes + Send + Sync>);
+/// What a caller is told when its stream breaks off.
+#[derive(Debug)]
+pub struct Told {
+    /// OpenAI's `type`.
+    pub kind: &'static str,
+    /// OpenAI's `code`.
+    pub code: Option<&'static str>,
+    /// Cause and remedy.
+    pub message: String,
+    /// All of it as one event of a chat stream, or of the upstream's own Anthropic one.
+    pub event: Bytes,
+}
+
+impl Told {
+    /// It without the event, for streams in another protocol.
+    pub fn failure(&self) -> Failure<'_> {
+        Failure { kind: self.kind, code: self.code, message: &self.message }
+    }
+}
+
+/// Finds the words that tell a caller why its stream broke off.
+pub struct ErrorEvent(Box<dyn Fn(&RelayError) -> Told + Send + Sync>);
 
 impl ErrorEvent {
-    /// `make` returns the bytes of one SSE event.
-    pub fn new(make: impl Fn(&RelayError) -> Bytes + Send + Sync + 'static) -> Self {
-        Self(Box::new(make))
+    /// `tell` finds the words.
+    pub fn new(tell: impl Fn(&RelayError) -> Told + Send + Sync + 'static) -> Self {
+        Self(Box::new(tell))
     }
 
-    /// The bytes for `error`.
-    pub(super) fn of(&self, error: &RelayError) -> Bytes {
+    /// The words for `error`.
+    pub(super) fn of(&self, error: &RelayError) -> Told {
         (self.0)(error)
     }
 }

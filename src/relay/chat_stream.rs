@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 
 use super::answer;
 use super::chunk::{self, Memory};
+use super::translate::{Failure, Translator};
 use super::usage::{self, Tokens, Usage};
 use crate::wire::json::Object;
 use crate::wire::splice::{self, Edit};
@@ -50,6 +51,8 @@ pub struct ChatStream {
     is_finished: bool,
     is_done: bool,
     fault: Option<StreamFault>,
+    /// Whoever turns it into the caller's protocol, where that is another.
+    translator: Option<Box<dyn Translator>>,
 }
 
 /// What becomes of one event.
@@ -73,7 +76,13 @@ impl ChatStream {
             is_finished: false,
             is_done: false,
             fault: None,
+            translator: None,
         }
+    }
+
+    /// An editor for a stream that goes to its caller in another protocol.
+    pub fn translated(translator: Box<dyn Translator>) -> Self {
+        Self { translator: Some(translator), ..Self::new(true) }
     }
 
     /// Takes a piece of the upstream's stream and returns what can go to the caller now. Ask
@@ -84,7 +93,21 @@ impl ChatStream {
         if self.splitter.is_overgrown() && self.fault.is_none() {
             self.fault = Some(StreamFault::TooLong);
         }
-        out
+        self.translate(out)
+    }
+
+    /// What its caller is told when it breaks off, in the caller's own protocol; `None` where that is chat.
+    pub fn failed(&mut self, failure: &Failure<'_>) -> Option<Bytes> {
+        let mut out = Vec::new();
+        self.translator.as_mut()?.failed(failure, &mut out);
+        Some(Bytes::from(out))
+    }
+
+    fn translate(&mut self, events: Bytes) -> Bytes {
+        let Some(translator) = self.translator.as_mut().filter(|_| !events.is_empty()) else { return events };
+        let mut out = Vec::with_capacity(events.len());
+        translator.push(&events, &mut out);
+        Bytes::from(out)
     }
 
     /// Why nothing more can come of this stream, if so.
@@ -95,6 +118,11 @@ impl ChatStream {
     /// The stream has ended cleanly: returns what is left to send. A stream that ended too early
     /// has a [`fault`](Self::fault) now.
     pub fn finish(&mut self) -> Bytes {
+        let last = self.last();
+        self.translate(last)
+    }
+
+    fn last(&mut self) -> Bytes {
         let tail = self.splitter.finish();
         let last = self.edit(tail);
         if self.is_done || self.fault.is_some() {

@@ -227,3 +227,36 @@ proptest! {
         prop_assert_eq!(run(&stream, asked, &all), run(&stream, asked, &[]));
     }
 }
+
+/// Says what it was given, in capitals.
+#[derive(Debug)]
+struct Loud;
+
+impl Translator for Loud {
+    fn push(&mut self, events: &[u8], out: &mut Vec<u8>) {
+        out.extend(events.to_ascii_uppercase());
+    }
+
+    fn failed(&mut self, failure: &Failure<'_>, out: &mut Vec<u8>) {
+        out.extend(failure.message.as_bytes());
+    }
+}
+
+#[test]
+fn another_protocol_gets_what_was_put_right() {
+    let stream = b"data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"eos\"}],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    for size in 1..=stream.len() {
+        let mut chat = ChatStream::translated(Box::new(Loud));
+        let mut out: Vec<u8> =
+            stream.chunks(size).flat_map(|piece| chat.push(Bytes::copy_from_slice(piece)).to_vec()).collect();
+        out.extend(chat.finish());
+        let out = String::from_utf8(out).unwrap();
+        assert!(
+            out.contains("STOP") && out.contains("\"CHOICES\":[],\"USAGE\"") && out.ends_with("DATA: [DONE]\n\n"),
+            "{out}"
+        );
+    }
+    let failure = Failure { kind: "server_error", code: None, message: "it broke" };
+    assert_eq!(ChatStream::translated(Box::new(Loud)).failed(&failure).as_deref(), Some(&b"it broke"[..]));
+    assert_eq!(ChatStream::new(true).failed(&failure), None);
+}

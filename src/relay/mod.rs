@@ -19,6 +19,7 @@ mod paid;
 pub mod relayed;
 pub mod restream;
 pub mod settle;
+pub mod translate;
 pub mod usage;
 pub mod usage_tap;
 pub mod waiting;

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::broken::{ErrorEvent, RelayError};
+use super::broken::{ErrorEvent, RelayError, Told};
 use super::chat_stream::{ChatStream, StreamFault};
 use super::cut::Cut;
 use super::gathered::{Gathered, MOST_JOINED};
@@ -25,7 +25,7 @@ pub(super) const GRACE_AFTER_ERROR: Duration = Duration::from_millis(20);
 /// What watches or edits the frames.
 #[derive(Debug)]
 pub enum Tap {
-    /// Streamed chat or completions: edited, see [`ChatStream`].
+    /// Streamed chat or completions: edited, and translated where the caller speaks another protocol, see [`ChatStream`].
     Chat(Box<ChatStream>),
     /// Other event streams: passed, searched for usage.
     Events(Box<UsageTap>),
@@ -262,10 +262,16 @@ impl Relayed {
             settlement.upstream_error(error.label());
         }
         self.settle(Outcome::Broken);
-        let event = self.error_event.take().map(|event| event.of(&error)).unwrap_or_default();
+        let event = self.error_event.take().map(|event| self.told(&event.of(&error))).unwrap_or_default();
         self.timer = None;
         self.state = State::Failing(error);
         Poll::Ready(Some(Ok(Frame::data(Bytes::from([good, event].concat())))))
+    }
+
+    /// The last event of a stream that broke off, in its caller's protocol.
+    fn told(&mut self, told: &Told) -> Bytes {
+        let own = if let Tap::Chat(chat) = &mut self.tap { chat.failed(&told.failure()) } else { None };
+        own.unwrap_or_else(|| told.event.clone())
     }
 
     fn poll_failing(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {

@@ -29,8 +29,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["api", "catalog", "ledger", "quota", "state", "telemetry", "tenant", "upstream"]),
-    ("api", &["tenant", "catalog", "ledger", "quota", "upstream", "relay", "wire", "telemetry"]),
+    ("api", &["bridge", "tenant", "catalog", "ledger", "quota", "upstream", "relay", "wire", "telemetry"]),
     ("admin", &["ledger", "telemetry", "tenant"]),
+    ("bridge", &["relay", "wire"]),
     ("relay", &["ledger", "quota", "wire", "telemetry"]),
     ("ledger", &["quota"]),
     ("store", &["ledger", "tenant"]),
@@ -46,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Pure rooms and files: they know no HTTP server and no HTTP client.
 const PURE: &[&str] = &[
+    "src/bridge",
     "src/catalog",
     "src/ledger",
     "src/quota",

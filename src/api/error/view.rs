@@ -72,6 +72,7 @@ impl GatewayError {
             Self::Thinking(field, _) => {
                 caller(400, Some("unsupported_parameter"), "thinking").about(Some(field)).never()
             }
+            Self::Bridge(error) => caller(400, error.code, "unsupported").about(error.param.as_deref()).never(),
             Self::Policy => caller(400, None, "malformed").about(Some("x-flowgate-policy")).never(),
             Self::FreeOnlyEndpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
             Self::Endpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
