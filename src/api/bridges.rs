@@ -7,6 +7,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::route::{Route, Target};
 use crate::bridge::Translated;
+use crate::relay::answer::AnswerFault;
 use crate::relay::chat_stream::ChatStream;
 use crate::relay::restream;
 
@@ -14,12 +15,11 @@ impl Exchange {
     /// The body that the request has from now on: its own, or that of the chat request which it is translated to.
     pub(super) async fn translate(&mut self, body: Bytes) -> Result<Bytes, GatewayError> {
         match self.target.route {
-            // Box the work of a protocol: the usual request's future stays small.
+            Route::Messages => self.messages(&body),
             _ => Ok(body),
         }
     }
 
-    #[expect(dead_code, reason = "the first protocol is on its way")]
     /// From now on it is the chat request that it was translated to.
     pub(super) fn carry(&mut self, translated: Translated) -> Bytes {
         self.target = Target { route: Route::Chat, path: "/chat/completions".to_owned(), face: self.target.face };
@@ -38,10 +38,10 @@ impl Exchange {
 
     /// Its whole answer, in the caller's protocol.
     pub(super) fn whole_back(&self, answer: Bytes) -> Result<Bytes, GatewayError> {
-        Ok(match &self.back {
-            Some(back) => back.whole(&answer)?,
-            None => answer,
-        })
+        match &self.back {
+            Some(back) => back.whole(&answer).map_err(|_| AnswerFault::NotJson.into()),
+            None => Ok(answer),
+        }
     }
 
     /// The stream that the caller asked for, made of a whole answer; `None` where that is no completion.

@@ -23,6 +23,7 @@ mod headers;
 mod kinds;
 mod known;
 mod limits;
+pub mod messages;
 mod models;
 mod patience;
 mod ratelimit;

@@ -17,6 +17,7 @@ use super::head::RequestHead;
 use super::rewrite::Rewrite;
 use super::{conversation, cost, embeddings};
 use crate::catalog::plan::{Candidate, Plan};
+use crate::catalog::policy::ThinkingRule;
 use crate::quota::budget::Amount;
 use crate::quota::sticky::Conversation;
 use crate::quota::{AdmitError, Refused};
@@ -50,9 +51,11 @@ impl Exchange {
         let route = self.target.route;
         let Candidate { model, right, facts, .. } = candidate;
         let mut rewrite = Rewrite::plan(route, head, &model);
-        // Anthropic's `thinking` is the upstream's own at `/messages`.
+        // Anthropic's `thinking` is the upstream's own at its `/messages`.
         if route.is_chat() {
-            let thinking = rewrite.thinking(head, facts.thinking, self.snapshot.policy.thinking);
+            // What a translation says of thinking, the caller has not written in these words.
+            let rule = if self.back.is_some() { ThinkingRule::Drop } else { self.snapshot.policy.thinking };
+            let thinking = rewrite.thinking(head, facts.thinking, rule);
             thinking.map_err(|field| GatewayError::Thinking(field, model.id.clone()))?;
         }
         rewrite.names.extend(is_fallback.then_some("fallback"));

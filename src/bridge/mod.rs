@@ -5,6 +5,8 @@
 //! which model is called, what it may cost and who pays are matters of the one path that every request goes (`api`).
 //! Nothing is dropped silently: what cannot be carried is named in [`Translated::edits`] or refused with a [`BridgeError`].
 
+pub mod messages;
+
 use bytes::Bytes;
 
 use crate::relay::translate::Translator;

@@ -12,6 +12,11 @@ pub const MAX_EMBEDDING_BATCH: usize = 64;
 /// Largest audio file of `/audio/transcriptions` (bytes; siliconflow-api.md, section 10: 50 MB).
 pub const MAX_AUDIO_BYTES: u64 = 50 * 1024 * 1024;
 
+/// Whether it takes PDF documents in place of pictures (siliconflow-api.md, section 2).
+pub fn reads_pdf(model: &str) -> bool {
+    model == "deepseek-ai/DeepSeek-OCR"
+}
+
 /// Whether a streamed request with tools must be sent without streaming.
 pub fn breaks_streamed_tools(model: &str) -> bool {
     BROKEN_STREAMED_TOOLS.contains(&model)

@@ -20,7 +20,8 @@ pub(super) fn whole(way: &Way, answer: &[u8]) -> Result<Bytes, BridgeError> {
     let (reason, sequence) = ending::stop(choice.finish(), choice.matched(), &way.stops);
     let usage = chunk.usage().unwrap_or_else(|| Usage::expected(way.input_tokens, 0)).json();
     let head = [r#"{"id":""#, &way.id, r#"","type":"message","role":"assistant","model":""#, chunk.model()].concat();
-    let end = [r#"],"stop_reason":""#, reason, r#"","stop_sequence":"#, &sequence, r#","usage":"#, &usage, "}"].concat();
+    let end =
+        [r#"],"stop_reason":""#, reason, r#"","stop_sequence":"#, &sequence, r#","usage":"#, &usage, "}"].concat();
     Ok(Bytes::from([&head, r#"","content":["#, &content, &end].concat()))
 }
 

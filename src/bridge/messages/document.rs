@@ -13,7 +13,13 @@ pub(super) fn image<'a>(block: &Block<'a>) -> Result<Part<'a>, BridgeError> {
     match source.string("type").as_deref() {
         Some("url") => Ok(Part::Picture(Cow::Borrowed(member(&source, "url", block.at)?))),
         Some("base64") => Ok(Part::Picture(data_url(&source, block.at)?)),
-        _ => Err(refuse(block.at, format!("`{}`: send the picture as `base64` or as a `url`; there is no store of files to take it from.", block.at))),
+        _ => Err(refuse(
+            block.at,
+            format!(
+                "`{}`: send the picture as `base64` or as a `url`; there is no store of files to take it from.",
+                block.at
+            ),
+        )),
     }
 }
 
@@ -32,10 +38,22 @@ pub(super) fn document<'a>(block: &Block<'a>, model: Known, parts: &mut Vec<Part
             parts.push(Part::Picture(Cow::Borrowed(member(&source, "url", block.at)?)));
         }
         Some("base64" | "url") => {
-            return Err(refuse(block.at, format!("`{}`: the model reads no PDF documents. Send the text of the document (`source.type` `text`), or its pages as pictures.", block.at)));
+            return Err(refuse(
+                block.at,
+                format!(
+                    "`{}`: the model reads no PDF documents. Send the text of the document (`source.type` `text`), or its pages as pictures.",
+                    block.at
+                ),
+            ));
         }
         _ => {
-            return Err(refuse(block.at, format!("`{}`: send the document as `text` or `content`; there is no store of files to take it from.", block.at)));
+            return Err(refuse(
+                block.at,
+                format!(
+                    "`{}`: send the document as `text` or `content`; there is no store of files to take it from.",
+                    block.at
+                ),
+            ));
         }
     }
     Ok(())

@@ -10,7 +10,8 @@ use crate::wire::json;
 /// Chat answers do not say whether a stop sequence or the model ended them, unless the server adds it (`matched_stop` of
 /// SGLang, `stop_reason` of vLLM): then it is told.
 pub(super) fn stop(finish: &str, matched: Option<&RawValue>, stops: &[String]) -> (&'static str, String) {
-    let matched = matched.and_then(|matched| json::string(matched.get())).filter(|text| stops.iter().any(|stop| stop == text));
+    let matched =
+        matched.and_then(|matched| json::string(matched.get())).filter(|text| stops.iter().any(|stop| stop == text));
     match (finish, matched) {
         ("stop", Some(text)) => ("stop_sequence", json::quote(&text)),
         // The second ends an answer that the server had no room for: cut short as well.
@@ -78,9 +79,16 @@ mod tests {
     #[test]
     fn cached_tokens_are_counted_beside_the_others() {
         let json = |text| serde_json::from_str::<Usage>(text).unwrap().json();
-        let whole = r#"{"input_tokens":8,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":7}"#;
-        assert_eq!(json(r#"{"prompt_tokens":12,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4}}"#), whole);
-        assert_eq!(json(r#"{"prompt_tokens":12,"completion_tokens":7,"prompt_cache_hit_tokens":4,"total_tokens":19}"#), whole);
+        let whole =
+            r#"{"input_tokens":8,"cache_creation_input_tokens":0,"cache_read_input_tokens":4,"output_tokens":7}"#;
+        assert_eq!(
+            json(r#"{"prompt_tokens":12,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4}}"#),
+            whole
+        );
+        assert_eq!(
+            json(r#"{"prompt_tokens":12,"completion_tokens":7,"prompt_cache_hit_tokens":4,"total_tokens":19}"#),
+            whole
+        );
         assert!(json("{}").starts_with(r#"{"input_tokens":0,"#));
     }
 }

@@ -119,13 +119,14 @@ impl Edits {
 
 /// A part of a request that cannot be carried.
 fn refuse(param: impl Display, message: impl Into<String>) -> BridgeError {
-    BridgeError { param: Some(param.to_string()), message: message.into(), code: Some("unsupported_parameter") }
+    BridgeError::unsupported(param.to_string(), message)
 }
 
 /// A part of a request that is not what it must be.
 fn malformed(param: impl Display, must_be: &str) -> BridgeError {
     let param = param.to_string();
-    BridgeError { message: format!("`{param}` must be {must_be}."), param: Some(param), code: None }
+    let message = format!("`{param}` must be {must_be}.");
+    BridgeError::about(param, message)
 }
 
 /// The object `text`.

@@ -117,8 +117,9 @@ impl<'a> Reader<'a, '_> {
             self.say(Role::User, text);
             return Ok(());
         }
-        let (results, said): (Vec<_>, Vec<_>) =
-            blocks(content, |block| At::Block(index, block))?.into_iter().partition(|block| block.kind == "tool_result");
+        let (results, said): (Vec<_>, Vec<_>) = blocks(content, |block| At::Block(index, block))?
+            .into_iter()
+            .partition(|block| block.kind == "tool_result");
         let mut pictures = Vec::new();
         for result in &results {
             self.tool_result(result, &mut pictures)?;
@@ -140,7 +141,10 @@ impl<'a> Reader<'a, '_> {
             "search_result" => document::search_result(block, parts)?,
             other => {
                 let at = block.at;
-                return Err(refuse(at, format!("`{at}`: blocks of the type `{other}` cannot be carried to SiliconFlow.")));
+                return Err(refuse(
+                    at,
+                    format!("`{at}`: blocks of the type `{other}` cannot be carried to SiliconFlow."),
+                ));
             }
         }
         Ok(())

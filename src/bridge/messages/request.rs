@@ -116,7 +116,10 @@ fn plain(request: &Object<'_>, out: &mut String, edits: &mut Edits) -> Result<()
         match WITHOUT.iter().find(|(name, _)| *name == key) {
             Some((_, name)) => edits.note(name),
             None if key == "mcp_servers" && member.value != "[]" => {
-                return Err(refuse(key, "`mcp_servers`: nothing here calls MCP servers for you. Connect to them in your own program, and send their tools in `tools`."));
+                return Err(refuse(
+                    key,
+                    "`mcp_servers`: nothing here calls MCP servers for you. Connect to them in your own program, and send their tools in `tools`.",
+                ));
             }
             None if READ.contains(&key) => {}
             None => edits.note("without-unknown-fields"),
@@ -132,14 +135,20 @@ fn plain(request: &Object<'_>, out: &mut String, edits: &mut Edits) -> Result<()
 fn begun(turns: &mut Turns<'_>, thinking: Thinking, context: &Context<'_>) -> Result<Option<String>, BridgeError> {
     let Some(last) = turns.0.last().filter(|last| last.role == Role::Assistant) else { return Ok(None) };
     if !last.calls.is_empty() {
-        return Err(refuse("messages", "`messages`: each `tool_use` needs its `tool_result` in the message behind it."));
+        return Err(refuse(
+            "messages",
+            "`messages`: each `tool_use` needs its `tool_result` in the message behind it.",
+        ));
     }
     match last.text().filter(|_| context.model.continues && thinking.is_off()) {
         Some(text) => {
             turns.0.pop();
             Ok(Some(text))
         }
-        None => Err(refuse("messages", "`messages`: the conversation must end with a user message. This model is not known to go on with an answer that you have begun, or not while it thinks.")),
+        None => Err(refuse(
+            "messages",
+            "`messages`: the conversation must end with a user message. This model is not known to go on with an answer that you have begun, or not while it thinks.",
+        )),
     }
 }
 
@@ -147,7 +156,8 @@ fn begun(turns: &mut Turns<'_>, thinking: Thinking, context: &Context<'_>) -> Re
 fn stop(value: &str, out: &mut String) -> Result<Vec<String>, BridgeError> {
     let stops = json::elements(value).unwrap_or_default();
     let texts: Option<Vec<String>> = stops.iter().map(|stop| words::inside(stop).map(words::decoded)).collect();
-    let texts = texts.filter(|_| value.starts_with('[')).ok_or_else(|| malformed("stop_sequences", "an array of strings"))?;
+    let texts =
+        texts.filter(|_| value.starts_with('[')).ok_or_else(|| malformed("stop_sequences", "an array of strings"))?;
     if texts.len() > MOST_STOPS {
         return Err(refuse("stop_sequences", format!("`stop_sequences`: SiliconFlow takes at most {MOST_STOPS}.")));
     }

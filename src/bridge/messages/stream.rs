@@ -128,7 +128,12 @@ impl Events {
             return;
         }
         let usage = Usage::expected(self.way.input_tokens, 0).json();
-        let head = [r#"{"type":"message_start","message":{"id":""#, &self.way.id, r#"","type":"message","role":"assistant","model":""#, model];
+        let head = [
+            r#"{"type":"message_start","message":{"id":""#,
+            &self.way.id,
+            r#"","type":"message","role":"assistant","model":""#,
+            model,
+        ];
         let tail = [r#"","content":[],"stop_reason":null,"stop_sequence":null,"usage":"#, &usage, "}}"];
         event(out, "message_start", &[&head.concat(), &tail.concat()]);
         event(out, "ping", &["{\"type\":\"ping\"}"]);
@@ -219,7 +224,11 @@ impl Events {
     fn block_start(&mut self, block: &str, out: &mut Vec<u8>) {
         let index = self.blocks.to_string();
         self.blocks += 1;
-        event(out, "content_block_start", &[r#"{"type":"content_block_start","index":"#, &index, r#","content_block":"#, block, "}"]);
+        event(
+            out,
+            "content_block_start",
+            &[r#"{"type":"content_block_start","index":"#, &index, r#","content_block":"#, block, "}"],
+        );
     }
 
     fn delta(&mut self, kind: &str, key: &str, text: &str, out: &mut Vec<u8>) {

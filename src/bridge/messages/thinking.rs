@@ -39,7 +39,8 @@ impl Thinking {
             _ => return Err(malformed("thinking.type", "`enabled`, `disabled` or `adaptive`")),
         };
         let budget = thinking.get("budget_tokens").filter(|budget| budget.value != "null");
-        let budget = budget.map(|budget| budget.value.parse().map_err(|_| malformed("thinking.budget_tokens", "a number")));
+        let budget =
+            budget.map(|budget| budget.value.parse().map_err(|_| malformed("thinking.budget_tokens", "a number")));
         let is_omitted = thinking.string("display").is_some_and(|display| display == "omitted");
         Ok(Self { mode, budget: budget.transpose()?, is_omitted })
     }
@@ -105,7 +106,8 @@ pub(super) fn output_config(
 pub(super) fn format(value: &str, at: &'static str, out: &mut String) -> Result<(), BridgeError> {
     let format = object(value, at)?;
     let schema = format.get("schema").filter(|_| format.string("type").is_some_and(|kind| kind == "json_schema"));
-    let schema = schema.ok_or_else(|| refuse(at, format!("`{at}` must have the type `json_schema` and a `schema`.")))?;
+    let schema =
+        schema.ok_or_else(|| refuse(at, format!("`{at}` must have the type `json_schema` and a `schema`.")))?;
     out.push_str(r#","response_format":{"type":"json_schema","json_schema":{"name":"answer","strict":true,"schema":"#);
     out.push_str(schema.value);
     out.push_str("}}");

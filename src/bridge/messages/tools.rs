@@ -22,7 +22,8 @@ pub(super) fn write(
     edits: &mut Edits,
     out: &mut String,
 ) -> Result<bool, BridgeError> {
-    let tools = tools.map_or(Some(Vec::new()), json::elements).ok_or_else(|| malformed("tools", "an array of tools"))?;
+    let tools =
+        tools.map_or(Some(Vec::new()), json::elements).ok_or_else(|| malformed("tools", "an array of tools"))?;
     let mut functions = Vec::with_capacity(tools.len());
     let mut left_out = None;
     for (index, tool) in tools.into_iter().enumerate() {
@@ -30,7 +31,12 @@ pub(super) fn write(
         match tool.string("type").as_deref() {
             None | Some("custom") => functions.push(function(index, &tool, names, edits)?),
             Some(kind) if TYPED.iter().any(|typed| kind.starts_with(typed)) => {
-                return Err(refuse(format!("tools.{index}"), format!("`tools.{index}`: only Anthropic's models know the form of `{kind}`. Describe the tool with a `name` and an `input_schema`.")));
+                return Err(refuse(
+                    format!("tools.{index}"),
+                    format!(
+                        "`tools.{index}`: only Anthropic's models know the form of `{kind}`. Describe the tool with a `name` and an `input_schema`."
+                    ),
+                ));
             }
             Some(kind) => left_out = Some((index, kind.to_owned(), tool.string("name").unwrap_or_default())),
         }
@@ -39,7 +45,10 @@ pub(super) fn write(
     if let Some((index, kind, name)) = left_out {
         let is_wanted = choice.as_ref().and_then(|choice| choice.string("name")).is_some_and(|wanted| wanted == name);
         if functions.is_empty() || is_wanted {
-            return Err(refuse(format!("tools.{index}"), format!("`tools.{index}`: `{kind}` runs on Anthropic's servers; SiliconFlow has nothing like it.")));
+            return Err(refuse(
+                format!("tools.{index}"),
+                format!("`tools.{index}`: `{kind}` runs on Anthropic's servers; SiliconFlow has nothing like it."),
+            ));
         }
         edits.note("without-server-tools");
     }
