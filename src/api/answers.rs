@@ -267,7 +267,7 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
         entry.edits = answered.edits;
     }
     if let Some(reservation) = &settlement.reservation {
-        ratelimit::write(&mut headers, reservation.left(ratelimit::METRICS));
+        ratelimit::write(&mut headers, reservation.left(ratelimit::METRICS), face);
         headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
     }
     if let Some(budgets) = settlement.paid.as_ref().and_then(|paid| headers::budgets(&paid.hold.view())) {

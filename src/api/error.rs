@@ -18,7 +18,7 @@ use super::head::HeadError;
 use super::route::RouteError;
 use message::{budget_message, quota_message, refusal_message, unknown_message};
 use view::{INVALID, refusal_view, relay_view};
-pub use view::{Retry, View};
+pub use view::{OVERLOADED, Retry, View};
 
 use crate::bridge::BridgeError;
 use crate::catalog::policy::Denied;
@@ -218,7 +218,7 @@ impl GatewayError {
         let view = self.view();
         let body = body(&view, &self.to_string(), face, request_id);
         let mut response = Response::new(RelayBody::plain(body));
-        *response.status_mut() = view.status;
+        *response.status_mut() = face.status(&view);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         retry_headers(headers, view.retry);
@@ -233,7 +233,11 @@ impl GatewayError {
 fn body(view: &View, message: &str, face: Face, request_id: &str) -> Vec<u8> {
     let value = match face {
         Face::Anthropic => {
-            json!({"type": "error", "error": {"type": anthropic_kind(view.status), "message": message}, "request_id": request_id})
+            // By these words its tools know that they have to shorten the conversation.
+            let is_too_long = view.code == Some("context_length_exceeded");
+            let message = if is_too_long { format!("prompt is too long: {message}") } else { message.to_owned() };
+            let kind = anthropic_kind(face.status(view));
+            json!({"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id})
         }
         Face::OpenAi => {
             json!({"error": {"message": message, "type": view.kind, "param": view.param, "code": view.code}})
@@ -283,7 +287,8 @@ fn anthropic_kind(status: StatusCode) -> &'static str {
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 => "overloaded_error",
+        504 => "timeout_error",
+        529 => "overloaded_error",
         500.. => "api_error",
         _ => INVALID,
     }

@@ -50,8 +50,8 @@ pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Si
 }
 
 /// Tokens of the prompt alone, as it stands (0 where nothing can be counted).
-pub(super) fn prompt(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> u64 {
-    let features = features(exchange.target.route, head);
+pub(super) fn prompt(exchange: &Exchange, route: Route, model: &str, head: &RequestHead<'_>) -> u64 {
+    let features = features(route, head);
     features.map_or(0, |features| exchange.snapshot.quota.estimator.prompt(model, &features).mean.round() as u64)
 }
 

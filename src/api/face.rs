@@ -1,4 +1,8 @@
-//! Whose protocol a caller speaks, as far as errors are concerned.
+//! Whose protocol a caller speaks, as far as errors and headers are concerned.
+
+use http::StatusCode;
+
+use super::error::{OVERLOADED, View};
 
 /// The shape of errors that a caller expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,5 +18,13 @@ impl Face {
     pub fn of(path: &str) -> Self {
         let is_messages = |segment: &str| segment == "messages" || segment.starts_with("messages?");
         if path.split('/').any(is_messages) { Self::Anthropic } else { Self::OpenAi }
+    }
+
+    /// The status of an error: Anthropic has one of its own for what is overloaded, by which its tools know that waiting helps.
+    pub fn status(self, view: &View) -> StatusCode {
+        match self {
+            Self::Anthropic if view.kind == OVERLOADED => StatusCode::from_u16(529).unwrap_or(view.status),
+            _ => view.status,
+        }
     }
 }

@@ -44,6 +44,10 @@ const ANSWER: &[&str] = &[
 pub(super) const TRACE_ID: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
 /// Our id of a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The same for Anthropic's SDKs.
+pub(super) const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// Whoever sends it speaks Anthropic's protocol.
+pub(super) const ANTHROPIC_VERSION: &str = "anthropic-version";
 /// The model that was really called.
 pub(super) const MODEL: HeaderName = HeaderName::from_static("x-flowgate-model");
 /// What the gateway changed in request and answer.

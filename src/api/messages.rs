@@ -7,7 +7,11 @@ use super::error::GatewayError;
 use super::estimate;
 use super::exchange::Exchange;
 use super::head::RequestHead;
+use super::headers::ANTHROPIC_VERSION;
+use super::route::Route;
+use crate::bridge::Translated;
 use crate::bridge::messages::{self, Context, Known};
+use crate::catalog::plan::Facts;
 use crate::catalog::{Catalogue, quirks};
 
 /// Which of SiliconFlow's endpoints serves Anthropic's requests.
@@ -23,21 +27,27 @@ pub enum MessagesUpstream {
 impl Exchange {
     /// The body that a Messages request has from now on.
     pub(super) fn messages(&mut self, body: &Bytes) -> Result<Bytes, GatewayError> {
-        for header in ["anthropic-beta", "anthropic-version"] {
-            self.upstream_headers.remove(header);
+        self.upstream_headers.remove("anthropic-beta");
+        if self.snapshot.settings.messages == MessagesUpstream::Native {
+            "/messages".clone_into(&mut self.target.path);
+            let (pruned, edits) = messages::prune(body)?;
+            self.edits = edits;
+            return Ok(pruned);
         }
-        let translated = self.as_chat(body)?;
+        self.upstream_headers.remove(ANTHROPIC_VERSION);
+        let translated = self.as_chat(body, false)?;
         Ok(self.carry(translated))
     }
 
-    /// A Messages request as a chat request.
-    fn as_chat(&self, body: &Bytes) -> Result<crate::bridge::Translated, GatewayError> {
+    /// A Messages request as a chat request; `is_counted` when nothing but its tokens is asked for.
+    pub(super) fn as_chat(&self, body: &Bytes, is_counted: bool) -> Result<Translated, GatewayError> {
         let head = RequestHead::parse(body)?;
         head.require_model()?;
         let model = self.snapshot.aliases.resolve(&head.model).id;
         let context = Context {
             request_id: &self.settlement.request_id,
-            input_tokens: if head.is_streaming { estimate::prompt(self, &model, &head) } else { 0 },
+            input_tokens: if head.is_streaming { estimate::prompt(self, Route::Messages, &model, &head) } else { 0 },
+            is_counted,
             model: known(&self.snapshot.catalogue, &model),
         };
         Ok(messages::translate(body, &context)?)
@@ -52,5 +62,6 @@ fn known(catalogue: &Catalogue, model: &str) -> Known {
         switches_thinking: thinking.starts_with("toggle"),
         continues: found.is_some_and(|model| model.caps.iter().any(|cap| cap == "prefix")),
         reads_pdf: quirks::reads_pdf(model),
+        most_output: Facts::of(found).most_output,
     }
 }

@@ -13,6 +13,7 @@ mod budget;
 mod choice;
 mod conversation;
 mod cost;
+mod count_tokens;
 mod embeddings;
 pub mod error;
 mod estimate;

@@ -1,5 +1,5 @@
 //! Callers who asked for signs of life while they wait, for their turn or for a first token, so that neither they nor a
-//! proxy in between gives up: comments, which every client skips (clients.md A4).
+//! proxy in between gives up: comments, which every client skips (clients.md A4), or the events that Anthropic has for it.
 //!
 //! The head goes out when the wait has lasted for one interval, and the request goes on inside its answer's body, where
 //! the caller's connection polls it. Nothing is spawned: whoever leaves takes the request along.
@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 
 use super::error::GatewayError;
+use super::face::Face;
 use super::headers;
 use super::serve::with_request_id;
 use crate::relay::body::RelayBody;
@@ -23,6 +24,11 @@ use crate::relay::waiting::Waiting;
 /// Intervals that may be asked for (ours): shorter ones cost more than they help, and proxies give up after a minute.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// A line of a stream of events that every client skips.
+const COMMENT: &[u8] = b": waiting\n\n";
+/// Anthropic's own sign of life; its tools know no other.
+const PING: &[u8] = b"event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
 /// A request on its way to its answer.
 type Work = Pin<Box<dyn Future<Output = Response<RelayBody>> + Send>>;
@@ -38,13 +44,14 @@ pub(super) struct KeepAlive {
 pub(super) struct Signs {
     begun: oneshot::Receiver<Duration>,
     head_sent: Arc<AtomicBool>,
+    face: Face,
 }
 
 /// Both sides of a wish, as its header says it.
-pub(super) fn keep_alive(asked: HeaderValue) -> (KeepAlive, Signs) {
+pub(super) fn keep_alive(asked: HeaderValue, face: Face) -> (KeepAlive, Signs) {
     let (begin, begun) = oneshot::channel();
     let head_sent = Arc::new(AtomicBool::new(false));
-    (KeepAlive { asked, begin, head_sent: head_sent.clone() }, Signs { begun, head_sent })
+    (KeepAlive { asked, begin, head_sent: head_sent.clone() }, Signs { begun, head_sent, face })
 }
 
 impl KeepAlive {
@@ -74,8 +81,10 @@ impl Signs {
             interval = waited => interval,
         };
         self.head_sent.store(true, Ordering::Relaxed);
-        let coming = Box::pin(async move { coming(work.await).await });
-        with_request_id(head(RelayBody::Waiting(Box::new(Waiting::new(coming, interval)))), id)
+        let face = self.face;
+        let coming = Box::pin(async move { coming(work.await, face).await });
+        let sign = if face == Face::Anthropic { PING } else { COMMENT };
+        with_request_id(head(RelayBody::Waiting(Box::new(Waiting::new(coming, interval, sign)))), id, face)
     }
 }
 
@@ -88,14 +97,15 @@ fn head(body: RelayBody) -> Response<RelayBody> {
     response
 }
 
-/// What comes after the comments: a stream as it is; anything else is one event, and an error if it is one.
-async fn coming(response: Response<RelayBody>) -> Result<RelayBody, Bytes> {
+/// What comes after the signs: a stream as it is; anything else is one event, and an error if it is one.
+async fn coming(response: Response<RelayBody>, face: Face) -> Result<RelayBody, Bytes> {
     if headers::is_event_stream(response.headers()) {
         return Ok(response.into_body());
     }
     let is_good = response.status().is_success();
     let whole = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let event = Bytes::from([&b"data: "[..], &one_line(&whole), b"\n\n"].concat());
+    let name: &[u8] = if face == Face::Anthropic { b"event: error\ndata: " } else { b"data: " };
+    let event = Bytes::from([name, &one_line(&whole), b"\n\n"].concat());
     if is_good { Ok(RelayBody::plain(event)) } else { Err(event) }
 }
 

@@ -1,10 +1,12 @@
-//! `x-ratelimit-*` in OpenAI's format (clients.md B3): what is left of the scarcer of the key's limits and the model's.
+//! `x-ratelimit-*` in OpenAI's format, `anthropic-ratelimit-*` in Anthropic's (clients.md B3): what is left of the scarcer of
+//! the key's limits and the model's.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use super::face::Face;
 use crate::quota::metric::Metric;
 use crate::quota::view::Left;
 
@@ -25,11 +27,49 @@ const HEADERS: [[HeaderName; 3]; 2] = [
     ],
 ];
 
+/// Limit, remaining and reset of one of Anthropic's metrics.
+macro_rules! anthropic {
+    ($metric:literal) => {
+        [
+            HeaderName::from_static(concat!("anthropic-ratelimit-", $metric, "-limit")),
+            HeaderName::from_static(concat!("anthropic-ratelimit-", $metric, "-remaining")),
+            HeaderName::from_static(concat!("anthropic-ratelimit-", $metric, "-reset")),
+        ]
+    };
+}
+
 /// Room for the values of all headers (bytes).
 const ROOM: usize = 96;
 
-/// Adds what is `left` of each of [`METRICS`]. All values share one piece of memory.
-pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
+/// The same in Anthropic's names: requests and tokens. The upstream counts tokens of prompt and answer together, so what is
+/// left is left for either.
+const ANTHROPIC: [[HeaderName; 3]; 4] =
+    [anthropic!("requests"), anthropic!("tokens"), anthropic!("input-tokens"), anthropic!("output-tokens")];
+
+/// Adds what is `left` of each of [`METRICS`]; for Anthropic's tools in their names too.
+pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], face: Face) {
+    write_openai(headers, left);
+    if face == Face::Anthropic {
+        write_anthropic(headers, left, SystemTime::now());
+    }
+}
+
+/// Resets are moments there.
+fn write_anthropic(headers: &mut HeaderMap, left: [Option<Left>; 2], now: SystemTime) {
+    let [requests, tokens] = left;
+    for (left, [limit, remaining, at]) in [requests, tokens, tokens, tokens].into_iter().zip(ANTHROPIC) {
+        let Some(left) = left else { continue };
+        headers.insert(limit, HeaderValue::from(left.limit));
+        headers.insert(remaining, HeaderValue::from(left.remaining));
+        let reset = now.checked_add(left.reset).map(|reset| humantime::format_rfc3339_seconds(reset).to_string());
+        if let Some(reset) = reset.and_then(|reset| HeaderValue::try_from(reset).ok()) {
+            headers.insert(at, reset);
+        }
+    }
+}
+
+/// All values share one piece of memory.
+fn write_openai(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
     let mut text = BytesMut::with_capacity(ROOM);
     for (left, [limit, remaining, reset]) in left.into_iter().zip(HEADERS) {
         let Some(left) = left else { continue };

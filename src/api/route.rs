@@ -3,9 +3,10 @@
 //! `/v1/chat/completions`, `/chat/completions`, `/v1/v1/chat/completions`, `//v1//chat/completions/`
 //! are one endpoint (clients.md A5). Pure.
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::face::Face;
+use super::headers::ANTHROPIC_VERSION;
 
 /// An endpoint of the data plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,10 @@ pub enum Route {
     Chat,
     /// `POST /completions`
     Completions,
-    /// `POST /messages` (Anthropic's shape, passed to the upstream's own)
+    /// `POST /messages` (Anthropic's protocol)
     Messages,
+    /// `POST /messages/count_tokens`
+    CountTokens,
     /// `POST /embeddings`
     Embeddings,
     /// `POST /rerank`
@@ -121,6 +124,7 @@ impl Route {
             Self::Chat => "/chat/completions",
             Self::Completions => "/completions",
             Self::Messages => "/messages",
+            Self::CountTokens => "/messages/count_tokens",
             Self::Embeddings => "/embeddings",
             Self::Rerank => "/rerank",
             Self::Images => "/images/generations",
@@ -142,7 +146,7 @@ impl Route {
     pub fn body_kind(self) -> BodyKind {
         match self {
             Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
-            Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
+            Self::CountTokens | Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
             Self::Models | Self::Model | Self::Limits | Self::Usage => BodyKind::Nothing,
             Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
@@ -161,7 +165,12 @@ impl Route {
 
     /// Whether it only shows what there is: a key that is limited to some endpoints may look.
     pub fn is_shown_to_all(self) -> bool {
-        self.body_kind() == BodyKind::Nothing
+        self.body_kind() == BodyKind::Nothing || self == Self::CountTokens
+    }
+
+    /// Whether the gateway answers it by itself: nothing is used, so there is nothing to write down.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Limits | Self::Usage | Self::CountTokens)
     }
 
     /// Whether its answers are chat completions, whole or streamed, that the gateway puts right.
@@ -203,6 +212,7 @@ impl Route {
             "chat/completions" => Self::Chat,
             "completions" => Self::Completions,
             "messages" => Self::Messages,
+            "messages/count_tokens" => Self::CountTokens,
             "embeddings" => Self::Embeddings,
             "rerank" => Self::Rerank,
             "images/generations" => Self::Images,
@@ -247,6 +257,14 @@ impl Target {
         Ok(Self { route, face: Face::of(&below), path: format!("/{below}{query}") })
     }
 
+    /// The same for a caller with `headers`: the list of models has no path of Anthropic's own.
+    #[must_use]
+    pub(super) fn for_reader(self, headers: &HeaderMap) -> Self {
+        let is_shared = matches!(self.route, Route::Models | Route::Model);
+        let face = if is_shared && headers.contains_key(ANTHROPIC_VERSION) { Face::Anthropic } else { self.face };
+        Self { face, ..self }
+    }
+
     /// The id in `/models/{id}`, with an escaped slash decoded.
     pub fn model_id(&self) -> Option<String> {
         let id = self.path.split('?').next()?.strip_prefix("/models/")?;
@@ -271,7 +289,7 @@ fn climbs(segment: &str) -> bool {
 }
 
 /// Percent-decodes; a malformed escape stays as it is.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

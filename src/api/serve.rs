@@ -23,7 +23,7 @@ use super::headers;
 use super::patience::{self, KeepAlive};
 use super::route::{BodyKind, Route, Target};
 use super::snapshot::Snapshot;
-use super::{budget, choice, limits, models, ratelimit, request_id, usage};
+use super::{budget, choice, count_tokens, limits, models, ratelimit, request_id, usage};
 use crate::catalog::plan::Right;
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -74,7 +74,7 @@ impl Gateway {
         let Some(asked) = request.headers().get(headers::KEEP_ALIVE).cloned() else {
             return self.serve_guarded(request, peer, &id, None).await;
         };
-        let (keep_alive, signs) = patience::keep_alive(asked);
+        let (keep_alive, signs) = patience::keep_alive(asked, Face::of(request.uri().path()));
         let (gateway, own_id) = (self.clone(), id.clone());
         let work = async move { gateway.serve_guarded(request, peer, &own_id, Some(keep_alive)).await };
         signs.answer(Box::pin(work), &id).await
@@ -87,13 +87,14 @@ impl Gateway {
         id: &str,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
+        let face = Face::of(request.uri().path());
         let served = self.serve_unguarded(request, peer, id.to_owned(), keep_alive);
         match AssertUnwindSafe(served).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
                 self.metrics.panics.inc();
                 error!("a request panicked; this is a mistake of the gateway, please report it");
-                with_request_id(GatewayError::Panic.response(Face::OpenAi, id), id)
+                with_request_id(GatewayError::Panic.response(face, id), id, face)
             }
         }
     }
@@ -102,7 +103,8 @@ impl Gateway {
     pub fn refuse(&self, error: &GatewayError, path: &str) -> Response<RelayBody> {
         self.metrics.refused(error.view().label);
         let id = request_id::fresh();
-        with_request_id(error.response(Face::of(path), &id), &id)
+        let face = Face::of(path);
+        with_request_id(error.response(face, &id), &id, face)
     }
 
     async fn serve_unguarded(
@@ -116,7 +118,7 @@ impl Gateway {
         let mut body = Some(body);
         self.count_client_retry(&parts.headers);
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
-            Ok(target) => target,
+            Ok(target) => target.for_reader(&parts.headers),
             Err(error) => {
                 let settlement = Settlement::begin(&self.metrics, Route::Other.label(), id);
                 return self.end_refused(settlement, &error.into(), Face::of(parts.uri.path()));
@@ -142,13 +144,13 @@ impl Gateway {
             () = revocation.given() => Err(RelayError::Revoked.into()),
         };
         match answered {
-            Ok(answered) => with_request_id(answers::finish(exchange, answered).await, &id),
+            Ok(answered) => with_request_id(answers::finish(exchange, answered).await, &id, face),
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
                 let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { String::new() };
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
                 let mut limits = HeaderMap::new();
-                ratelimit::write(&mut limits, exchange.left());
+                ratelimit::write(&mut limits, exchange.left(), face);
                 let mut response = self.end_refused(exchange.settlement, &error, face);
                 response.headers_mut().extend(limits);
                 answers::own_headers(response.headers_mut(), &called, &[]);
@@ -191,8 +193,7 @@ impl Gateway {
         };
         settlement.key = tenant.name.clone();
         // Whoever asks the gateway itself uses nothing.
-        let is_own = matches!(target.route, Route::Limits | Route::Usage);
-        settlement.entry = (!is_own).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
+        settlement.entry = (!target.route.is_own()).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
         let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));
@@ -268,6 +269,9 @@ impl Gateway {
             let answer = exchange.call(RequestBody::Full(Bytes::new()), None).await?;
             return answers::read(exchange, answer, Expected::default()).await;
         }
+        if exchange.target.route == Route::CountTokens {
+            return count_tokens::answer(exchange, &held.bytes);
+        }
         let body = exchange.translate(held.bytes.clone()).await?;
         let head = RequestHead::parse(&body)?;
         if exchange.target.route.needs_model() {
@@ -288,7 +292,7 @@ impl Gateway {
         if let GatewayError::Budget(exceeded) = error {
             settlement.exceeded(exceeded);
         }
-        settlement.status = view.status.as_u16();
+        settlement.status = face.status(&view).as_u16();
         settlement.outcome = Outcome::Refused;
         if settlement.usage == Usage::default() && !error.may_have_run() {
             settlement.usage = Usage::nothing();
@@ -299,7 +303,7 @@ impl Gateway {
             self.metrics.refused(view.label);
         }
         let response = error.response(face, &settlement.request_id);
-        with_request_id(response, &settlement.request_id)
+        with_request_id(response, &settlement.request_id, face)
     }
 }
 
@@ -307,9 +311,12 @@ fn multipart_boundary(headers: &HeaderMap) -> Option<String> {
     headers.get(header::CONTENT_TYPE).and_then(headers::text).and_then(multipart::boundary)
 }
 
-/// `response` with the id that every response has.
-pub(super) fn with_request_id(mut response: Response<RelayBody>, id: &str) -> Response<RelayBody> {
+/// `response` with the id that every response has, and the name by which Anthropic's SDKs look for it.
+pub(super) fn with_request_id(mut response: Response<RelayBody>, id: &str, face: Face) -> Response<RelayBody> {
     if let Ok(value) = HeaderValue::from_str(id) {
+        if face == Face::Anthropic {
+            response.headers_mut().insert(headers::ANTHROPIC_REQUEST_ID, value.clone());
+        }
         response.headers_mut().insert(headers::REQUEST_ID, value);
     }
     response

@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use super::admission::QuotaAccess;
 use super::body::BodyLimits;
+use super::messages::MessagesUpstream;
 use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
 use crate::catalog::live::Live;
@@ -37,6 +38,8 @@ pub struct ApiSettings {
     pub passes_unknown_paths: bool,
     /// Whether names of models that nobody knows are refused.
     pub refuses_unknown_models: bool,
+    /// Where requests in Anthropic's protocol go.
+    pub messages: MessagesUpstream,
 }
 
 /// Everything a request looks at, replaced as a whole on reload.

@@ -15,9 +15,6 @@ use super::body::RelayBody;
 use super::broken::RelayError;
 use super::relayed::GRACE_AFTER_ERROR;
 
-/// A line of a stream of events that every client skips.
-const COMMENT: &[u8] = b": waiting\n\n";
-
 /// The rest of a request's way: the body of its answer, or the event that tells why there is none.
 pub type Coming = Pin<Box<dyn Future<Output = Result<RelayBody, Bytes>> + Send>>;
 
@@ -25,6 +22,8 @@ pub type Coming = Pin<Box<dyn Future<Output = Result<RelayBody, Bytes>> + Send>>
 pub struct Waiting {
     state: State,
     interval: Duration,
+    /// The sign of life.
+    sign: &'static [u8],
     /// Of the next comment; after an error, of the end.
     timer: Pin<Box<Sleep>>,
 }
@@ -44,9 +43,9 @@ impl std::fmt::Debug for Waiting {
 }
 
 impl Waiting {
-    /// A comment now and after every `interval` until `coming` is ready.
-    pub fn new(coming: Coming, interval: Duration) -> Self {
-        Self { state: State::Waiting(coming), interval, timer: Box::pin(sleep_until(Instant::now())) }
+    /// `sign`, whole events, now and after every `interval` until `coming` is ready.
+    pub fn new(coming: Coming, interval: Duration, sign: &'static [u8]) -> Self {
+        Self { state: State::Waiting(coming), interval, sign, timer: Box::pin(sleep_until(Instant::now())) }
     }
 
     /// The next piece for the caller.
@@ -77,7 +76,7 @@ impl Waiting {
     fn poll_comment(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
         ready!(self.timer.as_mut().poll(context));
         self.timer.as_mut().reset(Instant::now() + self.interval);
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(COMMENT)))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(self.sign)))))
     }
 
     /// Whether nothing more will come.
@@ -104,13 +103,14 @@ mod tests {
     use http_body_util::BodyExt;
     use tokio::sync::oneshot;
 
+    const COMMENT: &[u8] = b": waiting\n\n";
     const INTERVAL: Duration = Duration::from_millis(20);
 
     /// A body that waits, and the end of its wait.
     fn waiting() -> (RelayBody, oneshot::Sender<Result<RelayBody, Bytes>>) {
         let (answer, coming) = oneshot::channel();
         let coming = Box::pin(async { coming.await.unwrap_or(Err(Bytes::new())) });
-        (RelayBody::Waiting(Box::new(Waiting::new(coming, INTERVAL))), answer)
+        (RelayBody::Waiting(Box::new(Waiting::new(coming, INTERVAL, COMMENT))), answer)
     }
 
     async fn next(body: &mut RelayBody) -> Option<Result<Bytes, RelayError>> {

@@ -14,7 +14,7 @@ use crate::relay::body::RelayBody;
 /// Names by which containers reach the machine they run on; no public name server serves them.
 const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
 /// Headers of ours that scripts in a page may read (clients.md A6).
-const EXPOSED: &str = "x-request-id, retry-after, retry-after-ms, x-should-retry, x-ratelimit-limit-requests, \
+const EXPOSED: &str = "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, x-ratelimit-limit-requests, \
     x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, \
     x-ratelimit-reset-tokens, x-flowgate-model, x-flowgate-edits, x-flowgate-wait-ms, x-siliconcloud-trace-id";
 

@@ -54,6 +54,8 @@ const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) const INVALID: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
+/// OpenAI's `type` of what has no room at the moment.
+pub const OVERLOADED: &str = "service_unavailable_error";
 
 impl GatewayError {
     /// What the caller learns besides the message.
@@ -146,7 +148,7 @@ fn insufficient() -> View {
 }
 
 fn overloaded(label: &'static str, wait: Duration) -> View {
-    view(503, "service_unavailable_error", Some("server_is_overloaded"), label).after(wait)
+    view(503, OVERLOADED, Some("server_is_overloaded"), label).after(wait)
 }
 
 fn route_view(error: &RouteError) -> View {

@@ -3,6 +3,7 @@
 //!
 //! When the upstream cannot be asked, the list that was fetched last is shown; without one, the catalogue.
 
+mod anthropic;
 mod entry;
 mod filter;
 
@@ -18,8 +19,9 @@ use self::filter::Filter;
 use super::answers::{self, Answered};
 use super::error::GatewayError;
 use super::exchange::Exchange;
+use super::face::Face;
 use super::headers;
-use super::route::Route;
+use super::route::{Route, decode};
 use crate::catalog::live::{LiveError, LiveList};
 use crate::catalog::model::Model;
 use crate::catalog::{Catalogue, describe};
@@ -38,10 +40,17 @@ pub(super) async fn answer(exchange: &mut Exchange) -> Result<Answered, GatewayE
     let single = exchange.target.model_id().filter(|_| exchange.target.route == Route::Model);
     let filter = if single.is_some() { Filter::default() } else { Filter::of(&exchange.target.path) };
     let page = Page::of(exchange, &filter).await;
-    let bytes = match single {
-        Some(id) => page.one(exchange, &id)?,
+    let mut bytes = match &single {
+        Some(id) => page.one(exchange, id)?,
         None => page.all(exchange, &filter),
     };
+    if exchange.target.face == Face::Anthropic {
+        let theirs = match single {
+            Some(_) => anthropic::one(&bytes),
+            None => anthropic::list(&bytes, &exchange.target.path),
+        };
+        bytes = theirs.ok_or(AnswerFault::NotJson)?;
+    }
     let mut headers = page.headers;
     headers.insert(LIST, HeaderValue::from_static(page.source));
     Ok(Answered::json(headers, bytes.into(), Usage::nothing(), Vec::new()))

@@ -27,7 +27,7 @@ use bytes::Bytes;
 
 use self::answer::whole;
 use self::names::Names;
-//pub use self::native::{Pruned, prune};
+pub use self::native::prune;
 use self::stream::Events;
 use super::{Back, BridgeError, Translated};
 use crate::relay::translate::Translator;
@@ -40,11 +40,13 @@ pub struct Context<'a> {
     pub request_id: &'a str,
     /// Tokens of its prompt, as estimated: a stream says them before the upstream does.
     pub input_tokens: u64,
+    /// Only its tokens are counted: any part of a conversation will do.
+    pub is_counted: bool,
     /// What is known of the model that it names.
     pub model: Known,
 }
 
-/// What is known of a model; `false` where no source says.
+/// What is known of a model; `false` or `None` where no source says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Known {
     /// Its thinking can be switched off.
@@ -53,6 +55,8 @@ pub struct Known {
     pub continues: bool,
     /// It reads PDF documents in place of pictures.
     pub reads_pdf: bool,
+    /// Most tokens of an answer.
+    pub most_output: Option<u64>,
 }
 
 /// `body`, a Messages request, as a chat request.

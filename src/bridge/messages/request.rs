@@ -6,10 +6,10 @@ use super::reader::Reader;
 use super::thinking::{self, Thinking};
 use super::turns::{Role, Turns};
 use super::{BridgeError, Context, Edits, Shown, malformed, refuse, tools, words};
-use crate::wire::json::{self, Object};
+use crate::wire::json::{self, Member, Object};
 
 /// Members that are the same on both sides.
-const SAME: [&str; 6] = ["model", "max_tokens", "stream", "temperature", "top_p", "top_k"];
+const SAME: [&str; 5] = ["model", "stream", "temperature", "top_p", "top_k"];
 
 /// Members of SiliconFlow's own, for those who know them.
 const THEIRS: [&str; 9] = [
@@ -25,7 +25,8 @@ const THEIRS: [&str; 9] = [
 ];
 
 /// Members that are read further down.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
+    "max_tokens",
     "messages",
     "system",
     "tools",
@@ -38,7 +39,7 @@ const READ: [&str; 9] = [
 ];
 
 /// Members that nothing upstream is the same as, and what their leaving out is called.
-const WITHOUT: [(&str, &str); 8] = [
+pub(super) const WITHOUT: [(&str, &str); 8] = [
     ("metadata", "without-metadata"),
     ("service_tier", "without-service-tier"),
     ("container", "without-container"),
@@ -69,12 +70,13 @@ pub(super) fn chat(body: &[u8], context: &Context<'_>) -> Result<Chat, BridgeErr
     let (mut names, mut edits, mut out) = (Names::default(), Edits::default(), String::with_capacity(text.len() + 256));
     out.push('{');
     plain(&request, &mut out, &mut edits)?;
+    value("max_tokens").into_iter().for_each(|most| max_tokens(most, context, &mut out, &mut edits));
     let thinking = Thinking::read(value("thinking"))?;
     let mut reader = Reader { turns: Turns::default(), names: &mut names, edits: &mut edits, model: context.model };
     value("system").map_or(Ok(()), |system| reader.system(system))?;
     reader.messages(value("messages").unwrap_or_default())?;
     let mut turns = reader.turns;
-    let begun = begun(&mut turns, thinking, context)?;
+    let begun = if context.is_counted { None } else { begun(&mut turns, thinking, context)? };
     let mut tail = String::new();
     let has_tools = tools::write(value("tools"), value("tool_choice"), &mut names, &mut edits, &mut tail)?;
     let replays = has_tools || turns.has_calls();
@@ -113,14 +115,9 @@ fn plain(request: &Object<'_>, out: &mut String, edits: &mut Edits) -> Result<()
             out.extend(["\"", key, "\":", member.value, ","]);
             continue;
         }
+        refuse_servers(member)?;
         match WITHOUT.iter().find(|(name, _)| *name == key) {
             Some((_, name)) => edits.note(name),
-            None if key == "mcp_servers" && member.value != "[]" => {
-                return Err(refuse(
-                    key,
-                    "`mcp_servers`: nothing here calls MCP servers for you. Connect to them in your own program, and send their tools in `tools`.",
-                ));
-            }
             None if READ.contains(&key) => {}
             None => edits.note("without-unknown-fields"),
         }
@@ -129,6 +126,23 @@ fn plain(request: &Object<'_>, out: &mut String, edits: &mut Edits) -> Result<()
         out.push_str("\"stream_options\":{\"include_usage\":true},");
     }
     Ok(())
+}
+
+/// Programs made for other models ask for as much as those can say; here that would be refused.
+fn max_tokens(asked: &str, context: &Context<'_>, out: &mut String, edits: &mut Edits) {
+    let most = context.model.most_output.filter(|most| asked.parse().is_ok_and(|asked: u64| asked > *most));
+    edits.0.extend(most.map(|_| "max-tokens"));
+    let most = most.map(|most| most.to_string());
+    out.extend(["\"max_tokens\":", most.as_deref().unwrap_or(asked), ","]);
+}
+
+/// Refuses a list of servers: nobody here would call them, and the model would miss their tools.
+pub(super) fn refuse_servers(member: &Member<'_>) -> Result<(), BridgeError> {
+    if member.key != "mcp_servers" || matches!(member.value, "[]" | "null") {
+        return Ok(());
+    }
+    let message = "`mcp_servers`: nothing here calls MCP servers for you. Connect to them in your own program, and send their tools in `tools`.";
+    Err(refuse(&member.key, message))
 }
 
 /// An answer that the caller has begun: taken out, and what it says.

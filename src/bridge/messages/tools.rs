@@ -11,8 +11,7 @@ use crate::wire::json::{self, Object};
 const TYPED: [&str; 4] = ["bash_", "text_editor_", "computer_", "memory_"];
 
 /// What a tool may say that a function cannot.
-const OPTIONS: [&str; 6] =
-    ["cache_control", "defer_loading", "allowed_callers", "input_examples", "eager_input_streaming", "citations"];
+const OPTIONS: [&str; 5] = ["defer_loading", "allowed_callers", "input_examples", "eager_input_streaming", "citations"];
 
 /// The chat members `tools` and `tool_choice`. Whether there are any tools.
 pub(super) fn write(
@@ -29,7 +28,7 @@ pub(super) fn write(
     for (index, tool) in tools.into_iter().enumerate() {
         let tool = object(tool, format!("tools.{index}"))?;
         match tool.string("type").as_deref() {
-            None | Some("custom") => functions.push(function(index, &tool, names, edits)?),
+            _ if is_function(&tool) => functions.push(function(index, &tool, names, edits)?),
             Some(kind) if TYPED.iter().any(|typed| kind.starts_with(typed)) => {
                 return Err(refuse(
                     format!("tools.{index}"),
@@ -38,7 +37,9 @@ pub(super) fn write(
                     ),
                 ));
             }
-            Some(kind) => left_out = Some((index, kind.to_owned(), tool.string("name").unwrap_or_default())),
+            kind => {
+                left_out = Some((index, kind.unwrap_or_default().to_owned(), tool.string("name").unwrap_or_default()))
+            }
         }
     }
     let choice = choice.map(|choice| object(choice, "tool_choice")).transpose()?;
@@ -60,6 +61,11 @@ pub(super) fn write(
     Ok(true)
 }
 
+/// Whether a tool is a function like any other.
+pub(super) fn is_function(tool: &Object<'_>) -> bool {
+    tool.string("type").is_none_or(|kind| kind == "custom")
+}
+
 fn function(index: usize, tool: &Object<'_>, names: &mut Names, edits: &mut Edits) -> Result<String, BridgeError> {
     let name = tool.get("name").and_then(|name| words::inside(name.value));
     let name = name.ok_or_else(|| malformed(format!("tools.{index}.name"), "a string"))?;
@@ -73,7 +79,7 @@ fn function(index: usize, tool: &Object<'_>, names: &mut Names, edits: &mut Edit
     if tool.has("cache_control") {
         edits.note("without-cache-control");
     }
-    if OPTIONS[1..].iter().any(|option| tool.has(option)) {
+    if OPTIONS.iter().any(|option| tool.has(option)) {
         edits.note("without-tool-options");
     }
     Ok(out)

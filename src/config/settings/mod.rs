@@ -8,6 +8,7 @@ mod catalogue;
 mod keys;
 mod ledger;
 mod log;
+mod messages;
 mod models;
 mod policy;
 mod server;
@@ -113,7 +114,8 @@ impl Settings {
         let ((aliases, policy), models) = root.section("models", |section| {
             (models::read(section), catalogue::read(section, transport.base_url.host(), &mut watched))
         });
-        let api = ApiSettings { refuses_unknown_models: models.refuses_unknown, ..api };
+        let messages = root.section("messages", messages::read);
+        let api = ApiSettings { refuses_unknown_models: models.refuses_unknown, messages, ..api };
         let settings = Self {
             server,
             admin_listen,

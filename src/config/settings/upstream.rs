@@ -7,6 +7,7 @@ use http::HeaderName;
 
 use crate::api::ApiSettings;
 use crate::api::body::BodyLimits;
+use crate::api::messages::MessagesUpstream;
 use crate::config::reader::Section;
 use crate::config::{Overrides, tls_files};
 use crate::upstream::{BaseUrl, TransportSettings};
@@ -38,6 +39,7 @@ pub(super) fn limits(section: &Section<'_>, body: BodyLimits) -> ApiSettings {
         retries: section.number("retries", 2, 0..=10),
         forward_headers: header_names(section),
         passes_unknown_paths: true,
+        messages: MessagesUpstream::Chat,
         refuses_unknown_models: false,
     }
 }
