@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod ledger;
+pub mod media;
 pub mod mock;
 pub mod quota;
 pub mod relay;

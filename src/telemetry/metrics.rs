@@ -11,6 +11,7 @@ mod families;
 pub mod keys;
 mod labels;
 pub mod ledger;
+pub mod media;
 pub mod models;
 pub mod policy;
 pub mod quota;
@@ -22,6 +23,7 @@ use keys::KeyMetrics;
 use labels::ModelLabels;
 pub use labels::{MAX_MODELS, OTHER};
 use ledger::LedgerMetrics;
+use media::MediaMetrics;
 use models::ModelMetrics;
 use policy::PolicyMetrics;
 use quota::QuotaMetrics;
@@ -62,6 +64,8 @@ pub struct Metrics {
     pub models: ModelMetrics,
     /// Virtual keys.
     pub keys: KeyMetrics,
+    /// Pictures and videos.
+    pub media: MediaMetrics,
 }
 
 impl Metrics {
@@ -127,6 +131,7 @@ impl Metrics {
             policy: PolicyMetrics::new(&new)?,
             models: ModelMetrics::new(&new)?,
             keys: KeyMetrics::new(&new)?,
+            media: MediaMetrics::new(&new)?,
         })
     }
 
@@ -148,6 +153,7 @@ impl Metrics {
         self.policy.initialise();
         self.models.initialise();
         self.keys.initialise();
+        self.media.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "catalog",
             "config",
             "ledger",
+            "media",
             "quota",
             "relay",
             "state",
@@ -28,8 +29,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("config", &["api", "catalog", "ledger", "quota", "state", "telemetry", "tenant", "upstream"]),
-    ("api", &["bridge", "tenant", "catalog", "ledger", "quota", "upstream", "relay", "wire", "telemetry"]),
+    ("config", &["api", "catalog", "ledger", "media", "quota", "state", "telemetry", "tenant", "upstream"]),
+    ("api", &["bridge", "tenant", "catalog", "ledger", "media", "quota", "upstream", "relay", "wire", "telemetry"]),
     ("admin", &["ledger", "telemetry", "tenant"]),
     ("bridge", &["relay", "wire"]),
     ("relay", &["ledger", "quota", "wire", "telemetry"]),
@@ -40,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("catalog", &["ledger", "quota"]),
     ("quota", &["wire"]),
     ("state", &[]),
+    ("media", &["telemetry"]),
     ("wire", &[]),
     ("telemetry", &[]),
     ("mock", &[]),
@@ -169,7 +171,7 @@ fn pure_rooms_know_no_http_library() {
 }
 
 /// Only `config` and the command line look at the environment; only `config` reads the operator's files, and only
-/// `state` those that the program keeps for itself.
+/// `state` and `media` those that the program keeps for itself.
 #[test]
 fn the_environment_belongs_to_config() {
     for file in files_of_kind("src", "rs") {
@@ -179,7 +181,7 @@ fn the_environment_belongs_to_config() {
             assert!(!code.contains(reads) || room == "config", "{name} reads the environment: {reads}…)");
         }
         for reads in ["fs::read(", "fs::read_to_string(", "File::open("] {
-            let may_read = room == "config" || room == "state";
+            let may_read = ["config", "state", "media"].contains(&room.as_str());
             assert!(!code.contains(reads) || may_read, "{name} reads a file: {reads}…)");
         }
     }
