@@ -14,6 +14,7 @@ use super::exchange::Exchange;
 use super::headers;
 use super::ratelimit;
 use super::route::Route;
+use crate::media::Pieces;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -21,7 +22,9 @@ use crate::relay::chat_stream::StreamFault;
 use crate::relay::collect::{Beginning, beginning, collect};
 use crate::relay::cut::Cut;
 use crate::relay::leaving::Leaving;
+use crate::relay::made::Made;
 use crate::relay::relayed::{RelayLimits, Relayed, Tap};
+use crate::relay::settle::Settlement;
 use crate::relay::usage::{Certainty, Usage};
 use crate::tenant::OnLeave;
 use crate::upstream::refusal::{Cause, Refusal};
@@ -55,9 +58,21 @@ pub(super) struct Answered {
 enum Content {
     Whole(Bytes, Usage),
     Relayed(Incoming, Tap, Bytes),
+    Made(Pieces, Usage),
 }
 
 impl Answered {
+    /// An answer that the gateway makes of what it keeps.
+    pub(super) fn made(
+        status: StatusCode,
+        headers: HeaderMap,
+        pieces: Pieces,
+        usage: Usage,
+        edits: Vec<&'static str>,
+    ) -> Self {
+        Self { status, lease: None, headers, edits, content: Content::Made(pieces, usage) }
+    }
+
     /// A whole JSON answer made by the gateway.
     pub(super) fn json(headers: HeaderMap, bytes: Bytes, usage: Usage, edits: Vec<&'static str>) -> Self {
         let mut answered =
@@ -275,14 +290,12 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
     }
     let body = match answered.content {
         Content::Whole(bytes, usage) => {
-            let is_exact = usage.certainty == Certainty::Exact;
-            let cost = settlement.entry.as_ref().filter(|_| is_exact).and_then(|entry| entry.cost(&usage));
-            if let Some(cost) = cost.and_then(headers::cost) {
-                headers.insert(headers::COST, cost);
-            }
-            settlement.usage = usage;
-            settlement.end_together().await;
+            end_whole(settlement, &mut headers, usage).await;
             RelayBody::plain(bytes)
+        }
+        Content::Made(pieces, usage) => {
+            end_whole(settlement, &mut headers, usage).await;
+            RelayBody::Made(Made::new(pieces))
         }
         Content::Relayed(body, tap, first) => {
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
@@ -297,6 +310,15 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
     *response.status_mut() = answered.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// Everything is known of the answer: it is settled before its head goes out, and says what it has cost.
+async fn end_whole(mut settlement: Settlement, headers: &mut HeaderMap, usage: Usage) {
+    let is_exact = usage.certainty == Certainty::Exact;
+    let cost = settlement.entry.as_ref().filter(|_| is_exact).and_then(|entry| entry.cost(&usage));
+    headers.extend(cost.and_then(headers::cost).map(|cost| (headers::COST, cost)));
+    settlement.usage = usage;
+    settlement.end_together().await;
 }
 
 pub(super) fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {

@@ -141,6 +141,11 @@ pub enum GatewayError {
     /// What was used cannot be read; why is in the log, for it names files.
     #[error("The ledger cannot be read at the moment. Try again; if it stays so, the operator has to look at it.")]
     Unreadable,
+    /// A picture or video that is not there, or is not for this caller: one text for both.
+    #[error(
+        "There is no such picture or video here, or it is not yours to see. They are kept for a while only (`media.keep`), and opened by the key that made them or by the whole link, its signature included."
+    )]
+    NoMedia,
     /// The request's `Host` or `Origin` is not one this gateway answers to.
     #[error("{0}")]
     Door(DoorError),

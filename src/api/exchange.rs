@@ -37,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) target: Target,
     pub(super) tenant: Arc<Tenant>,
     pub(super) settlement: Settlement,
+    /// Where links to this gateway begin, without a slash at the end.
+    pub(super) origin: String,
     /// The caller's `accept-encoding`.
     pub(super) accept_encoding: Option<HeaderValue>,
     pub(super) method: Method,

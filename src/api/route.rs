@@ -45,6 +45,8 @@ pub enum Route {
     Limits,
     /// `GET /flowgate/usage`
     Usage,
+    /// `GET /flowgate/media/{name}`
+    Media,
     /// Any other path below `/v1`
     Other,
 }
@@ -61,6 +63,9 @@ pub enum BodyKind {
     /// None is expected.
     Nothing,
 }
+
+/// Where pictures and videos are handed out.
+pub(super) const MEDIA: &str = "/flowgate/media/";
 
 /// A parsed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +143,7 @@ impl Route {
             Self::Model => "/models/{id}",
             Self::Limits => "/flowgate/limits",
             Self::Usage => "/flowgate/usage",
+            Self::Media => "/flowgate/media/{name}",
             Self::Other => "other",
         }
     }
@@ -148,7 +154,7 @@ impl Route {
             Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
             Self::CountTokens | Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
-            Self::Models | Self::Model | Self::Limits | Self::Usage => BodyKind::Nothing,
+            Self::Models | Self::Model | Self::Limits | Self::Usage | Self::Media => BodyKind::Nothing,
             Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
         }
     }
@@ -170,7 +176,7 @@ impl Route {
 
     /// Whether the gateway answers it by itself: nothing is used, so there is nothing to write down.
     pub fn is_own(self) -> bool {
-        matches!(self, Self::Limits | Self::Usage | Self::CountTokens)
+        matches!(self, Self::Limits | Self::Usage | Self::CountTokens | Self::Media)
     }
 
     /// Whether its answers are chat completions, whole or streamed, that the gateway puts right.
@@ -228,6 +234,7 @@ impl Route {
             _ if path.starts_with("files/") => Self::Files,
             _ if path.starts_with("batches/") => Self::Batches,
             _ if path.starts_with("models/") => Self::Model,
+            _ if path.starts_with("flowgate/media/") => Self::Media,
             _ => Self::Other,
         }
     }
@@ -265,6 +272,12 @@ impl Target {
         Self { face, ..self }
     }
 
+    /// The name in `/flowgate/media/{name}`, and the query.
+    pub fn media(&self) -> (&str, Option<&str>) {
+        let (path, query) = self.path.split_once('?').map_or((&*self.path, None), |(path, query)| (path, Some(query)));
+        (path.strip_prefix(MEDIA).unwrap_or_default(), query)
+    }
+
     /// The id in `/models/{id}`, with an escaped slash decoded.
     pub fn model_id(&self) -> Option<String> {
         let id = self.path.split('?').next()?.strip_prefix("/models/")?;
@@ -274,6 +287,7 @@ impl Target {
 
 fn check_method(route: Route, method: &Method, below: &str) -> Result<(), RouteError> {
     match route.method() {
+        Some(_) if route == Route::Media && *method == Method::HEAD => Ok(()),
         Some((allowed, name)) if allowed != *method => {
             Err(RouteError::Method { path: format!("/v1/{below}"), method: method.clone(), allowed: name })
         }

@@ -23,7 +23,7 @@ use super::headers;
 use super::patience::{self, KeepAlive};
 use super::route::{BodyKind, Route, Target};
 use super::snapshot::Snapshot;
-use super::{budget, choice, count_tokens, limits, models, ratelimit, request_id, usage};
+use super::{budget, choice, count_tokens, limits, media, models, ratelimit, request_id, usage};
 use crate::catalog::plan::Right;
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -126,6 +126,9 @@ impl Gateway {
         };
         let face = target.face;
         let snapshot = self.snapshot.load_full();
+        if target.route == Route::Media && media::has_no_key(&parts.headers) && !snapshot.tenants.is_open() {
+            return self.signed(&snapshot, &target, &parts, id).await;
+        }
         let known = match self.identify(&snapshot, &parts.headers, peer) {
             // Neither a line in the log nor a label: whoever floods us with wrong keys fills neither.
             Err(error @ GatewayError::Throttled(_)) => return self.refuse(&error, &target.path),
@@ -220,6 +223,7 @@ impl Gateway {
         Ok(Exchange {
             method: parts.method.clone(),
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
+            origin: media::origin(&snapshot.origin, parts),
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             patience,
             keep_alive: None,
@@ -251,6 +255,9 @@ impl Gateway {
             BodyKind::Streamed => Box::pin(exchange.upload(body, None)).await,
             BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
             BodyKind::Nothing if exchange.target.route == Route::Usage => Box::pin(usage::answer(exchange)).await,
+            BodyKind::Nothing if exchange.target.route == Route::Media => {
+                Box::pin(media::answer(exchange, parts)).await
+            }
             BodyKind::Nothing => Box::pin(models::answer(exchange)).await,
         }
     }
@@ -287,7 +294,12 @@ impl Gateway {
         exchange.along(plan, &head, &body).await
     }
 
-    fn end_refused(&self, mut settlement: Settlement, error: &GatewayError, face: Face) -> Response<RelayBody> {
+    pub(super) fn end_refused(
+        &self,
+        mut settlement: Settlement,
+        error: &GatewayError,
+        face: Face,
+    ) -> Response<RelayBody> {
         let view = error.view();
         if let GatewayError::Budget(exceeded) = error {
             settlement.exceeded(exceeded);

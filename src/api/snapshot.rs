@@ -13,6 +13,7 @@ use crate::catalog::alias::Aliases;
 use crate::catalog::live::Live;
 use crate::catalog::policy::Rules;
 use crate::ledger::{Book, Store};
+use crate::media::Keeper;
 use crate::relay::leaving::Drainer;
 use crate::tenant::Tenants;
 use crate::upstream::Upstream;
@@ -65,6 +66,19 @@ pub struct Snapshot {
     pub book: Arc<Book>,
     /// What was used; `None` where nothing is kept.
     pub ledger: Option<Arc<dyn Store>>,
+    /// Keeps pictures and videos.
+    pub media: Arc<Keeper>,
+    /// Where links to them begin.
+    pub origin: Origin,
     /// Limits and switches.
     pub settings: ApiSettings,
+}
+
+/// Where links to this gateway begin.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// What the operator says, without a slash at the end.
+    pub public_url: Option<String>,
+    /// Whether callers speak TLS with the gateway itself.
+    pub is_tls: bool,
 }

@@ -46,10 +46,10 @@ pub enum Format {
 }
 
 /// Reads bytes at an offset into all of a buffer.
-pub type ReadAt<'a> = &'a dyn Fn(u64, &mut [u8]) -> io::Result<()>;
+pub(super) type ReadAt<'a> = &'a dyn Fn(u64, &mut [u8]) -> io::Result<()>;
 
 /// Bytes from which the format can be seen.
-pub const HEAD: usize = 16;
+pub(super) const HEAD: usize = 16;
 
 /// Within so many bytes of its end a whole file has its end mark (ours): some programs write a little behind it.
 const TAIL: u64 = 1024;

@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 const MOST_FETCHES: usize = 64;
 
 /// Seconds since 1970.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+pub(super) type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// See the module.
 pub struct Keeper {

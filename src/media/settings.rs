@@ -12,7 +12,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the upstream has put pictures so far: an Alibaba OSS bucket in 2025, `s3.siliconflow.cn` in 2026 (siliconflow-api.md,
 /// section 9; both in public code that was read on 2026-11-22). Its own domains, because the name within them has changed before.
-pub const HOSTS: [&str; 3] = ["*.siliconflow.cn", "*.siliconflow.com", "sc-maas.oss-cn-shanghai.aliyuncs.com"];
+pub(super) const HOSTS: [&str; 3] = ["*.siliconflow.cn", "*.siliconflow.com", "sc-maas.oss-cn-shanghai.aliyuncs.com"];
 
 /// `[media]`
 #[derive(Debug, Clone, PartialEq, Eq)]

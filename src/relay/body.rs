@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 
 pub use super::broken::RelayError;
 use super::leaving::Leaving;
+use super::made::Made;
 pub use super::relayed::Relayed;
 use super::waiting::Waiting;
 
@@ -27,6 +28,8 @@ pub enum RelayBody {
     Relayed(Leaving),
     /// Comments first: there was no answer yet when the head went out.
     Waiting(Box<Waiting>),
+    /// Made by the gateway; settled before.
+    Made(Made),
 }
 
 impl RelayBody {
@@ -60,6 +63,7 @@ impl Body for RelayBody {
             }
             Self::Relayed(body) => body.poll_frame(context),
             Self::Waiting(body) => body.poll_frame(context),
+            Self::Made(body) => body.poll_frame(context),
         }
     }
 
@@ -68,6 +72,7 @@ impl Body for RelayBody {
             Self::Whole(bytes) | Self::Refusal(bytes, _) => bytes.is_empty(),
             Self::Relayed(body) => body.is_ended(),
             Self::Waiting(body) => body.is_ended(),
+            Self::Made(body) => body.is_ended(),
         }
     }
 
@@ -76,6 +81,7 @@ impl Body for RelayBody {
             Self::Whole(bytes) | Self::Refusal(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Self::Relayed(body) => body.size_hint(),
             Self::Waiting(body) => body.size_hint(),
+            Self::Made(body) => body.size_hint(),
         }
     }
 }

@@ -26,6 +26,9 @@ pub enum RelayError {
     /// The answer grew beyond what a budget has room for.
     #[error(transparent)]
     Budget(Box<Exceeded>),
+    /// What the gateway keeps cannot be read.
+    #[error("the gateway could not read what it keeps ({0})")]
+    Own(String),
     /// The caller's key was taken back.
     #[error("Your API key was revoked or has expired; ask the operator of this gateway for a new one")]
     Revoked,
@@ -41,13 +44,14 @@ impl RelayError {
             Self::Stream(StreamFault::Error(_)) => "stream_error",
             Self::Stream(_) => "stream_broken",
             Self::Budget(_) => "budget",
+            Self::Own(_) => "own",
             Self::Revoked => "revoked",
         }
     }
 
     /// Whether it counts as a failure of the upstream.
     pub fn is_upstreams(&self) -> bool {
-        !matches!(self, Self::Budget(_) | Self::Revoked)
+        !matches!(self, Self::Budget(_) | Self::Own(_) | Self::Revoked)
     }
 }
 

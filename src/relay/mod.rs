@@ -15,6 +15,7 @@ pub mod entry;
 pub mod estimated;
 mod gathered;
 pub mod leaving;
+pub mod made;
 mod paid;
 pub mod relayed;
 pub mod restream;

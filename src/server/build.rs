@@ -7,8 +7,9 @@ use secrecy::ExposeSecret;
 
 use super::door::Door;
 use super::ledger::Ledger;
+use super::media::Media;
 use super::quota::Accounts;
-use crate::api::Snapshot;
+use crate::api::{Origin, Snapshot};
 use crate::catalog::live::Live;
 use crate::config::{AccountSettings, ServerSettings, Settings};
 use crate::relay::leaving::Drainer;
@@ -56,9 +57,11 @@ impl Built {
         accounts: &Arc<Accounts>,
         live: &Arc<Live>,
         ledger: &Ledger,
-        drainer: &Drainer,
+        (drainer, media): (&Drainer, &Media),
     ) -> Snapshot {
         Snapshot {
+            media: media.keeper.clone(),
+            origin: Origin { public_url: settings.media.public_url.clone(), is_tls: settings.server.tls.is_some() },
             drainer: drainer.clone(),
             book: ledger.book.clone(),
             quota: Arc::new(accounts.access(settings)),

@@ -14,6 +14,7 @@ mod head_scan;
 mod herald;
 mod keys;
 mod ledger;
+mod media;
 mod models;
 mod quota;
 mod reload;

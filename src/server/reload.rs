@@ -16,6 +16,7 @@ use super::build::{self, Built};
 use super::door::Door;
 use super::keys::{self, Keys};
 use super::ledger::{self, Ledger};
+use super::media::Media;
 use super::models::Refresher;
 use super::quota::Accounts;
 use super::tls::TlsSource;
@@ -69,6 +70,7 @@ pub(super) struct Reloader {
     pub(super) models: Arc<Refresher>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) drainer: Drainer,
+    pub(super) media: Arc<Media>,
     pub(super) keys: Arc<Keys>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
@@ -94,6 +96,7 @@ impl Reloader {
         let settings = self.keys.with_stored(&of_file)?;
         self.check_exposure(&settings)?;
         let fresh = if current.1.suits(&settings) { None } else { Some(Built::new(&settings, &self.metrics)?) };
+        self.media.configure(&settings)?;
         if let (Some(tls), Some(config)) = (&self.tls, &settings.server.tls) {
             tls.replace(config.clone());
         }
@@ -124,7 +127,14 @@ impl Reloader {
             error!(%error, "what was spent of a new budget this month cannot be read; it begins at zero until the next start");
         }
         let (live, ledger) = (&self.models.live, &self.ledger);
-        self.gateway.replace(current.1.snapshot(&settings, tenants, &self.accounts, live, ledger, &self.drainer));
+        self.gateway.replace(current.1.snapshot(
+            &settings,
+            tenants,
+            &self.accounts,
+            live,
+            ledger,
+            (&self.drainer, &self.media),
+        ));
         ledger.book.configure(ledger::policy(&settings));
         self.accounts.reconfigure(&settings);
         self.keys.put_in_force(&settings);
@@ -196,6 +206,9 @@ fn warn_of_restarts(old: &Settings, new: &Settings) {
     let listens = a.listen != b.listen || old.admin_listen != new.admin_listen;
     let limits = (a.header_timeout, a.idle_timeout, a.write_timeout, a.max_connections, a.body_memory, a.drain_timeout)
         != (b.header_timeout, b.idle_timeout, b.write_timeout, b.max_connections, b.body_memory, b.drain_timeout);
+    if old.media.dir != new.media.dir {
+        warn!("a change to media.dir needs a restart");
+    }
     if listens || limits || a.tls.is_some() != b.tls.is_some() || old.log != new.log {
         warn!(
             "changes to [server] addresses, limits and TLS on or off, to [admin] and to [log] need a restart; the rest is in force"

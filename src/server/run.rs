@@ -23,6 +23,7 @@ use super::guarded_io::IoLimits;
 use super::herald::Herald;
 use super::keys::{self, Keys};
 use super::ledger::{self, Faults, Ledger, Restored};
+use super::media::Media;
 use super::models::Refresher;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
@@ -69,6 +70,7 @@ pub struct Server {
     keeper: Arc<Keeper>,
     ledger: Arc<Ledger>,
     herald: Arc<Herald>,
+    media: Arc<Media>,
     drain: Drain,
     /// Connections, and answers that are read on without one.
     connections: TaskTracker,
@@ -131,7 +133,8 @@ impl Server {
         models.load(&settings.transport.base_url.to_string());
         let (drain, connections) = (Drain::default(), TaskTracker::new());
         let drainer = Drainer::new(connections.clone(), drain.end());
-        let snapshot = built.snapshot(&settings, tenants, &accounts, &models.live, &ledger, &drainer);
+        let media = Arc::new(Media::open(&settings, loaded.as_ref(), &metrics)?);
+        let snapshot = built.snapshot(&settings, tenants, &accounts, &models.live, &ledger, (&drainer, &media));
         let gateway = Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
@@ -146,6 +149,7 @@ impl Server {
             models,
             ledger: ledger.clone(),
             drainer,
+            media: media.clone(),
             keys: keys.clone(),
             current: Mutex::new((settings.clone(), built)),
         };
@@ -164,7 +168,15 @@ impl Server {
             limits,
             max_connections: ADMIN_CONNECTIONS,
             open: None,
-            plane: admin_plane(&settings, gateway, reloader.accounts.clone(), ledger.clone(), &keys, drain.clone()),
+            plane: admin_plane(
+                &settings,
+                gateway,
+                reloader.accounts.clone(),
+                ledger.clone(),
+                &media,
+                &keys,
+                drain.clone(),
+            ),
         };
         Ok(Self {
             data: Acceptor {
@@ -179,6 +191,7 @@ impl Server {
             keeper: Arc::new(keeper),
             ledger,
             herald,
+            media,
             drain,
             connections,
             drain_timeout: settings.server.drain_timeout,
@@ -234,6 +247,9 @@ impl Server {
         let (ledger, reloader) = (self.ledger.clone(), self.reloader.clone());
         let filing = async move { ledger.run(|| reloader.settings().ledger.keep).await };
         servants.spawn(is_over.clone().run_until_cancelled_owned(filing));
+        let media = self.media.clone();
+        let sweeping = async move { media.run().await };
+        servants.spawn(is_over.clone().run_until_cancelled_owned(sweeping));
         // A key that is taken back while the last streams finish is taken back.
         let keys = self.reloader.keys.clone().watch(self.reloader.clone());
         servants.spawn(is_over.clone().run_until_cancelled_owned(keys));
@@ -295,9 +311,11 @@ fn admin_plane(
     gateway: Arc<Gateway>,
     accounts: Arc<Accounts>,
     ledger: Arc<Ledger>,
+    media: &Arc<Media>,
     keys: &Keys,
     drain: Drain,
 ) -> AdminPlane {
+    let media = media.clone();
     let metrics = gateway.metrics().clone();
     let refresh = {
         let (metrics, accounts, ledger) = (metrics.clone(), accounts.clone(), ledger.clone());
@@ -310,7 +328,7 @@ fn admin_plane(
     let state = AdminState {
         metrics,
         ledger: ledger.store(),
-        readiness: Arc::new(move || ready(&drain, &ledger.faults())),
+        readiness: Arc::new(move || ready(&drain, &ledger.faults(), media.keeper.fault())),
         limits: Arc::new(move || accounts.json()),
         refresh: Arc::new(refresh),
         desk: Arc::new(keys.desk()),
@@ -321,12 +339,13 @@ fn admin_plane(
 }
 
 /// Whether new requests are welcome, and what is not as it should be.
-fn ready(drain: &Drain, faults: &Faults) -> Readiness {
+fn ready(drain: &Drain, faults: &Faults, media: Option<String>) -> Readiness {
     let mut notes = Vec::new();
     notes.extend(drain.has_begun().then(|| "draining".to_owned()));
     notes.extend(faults.refusal.as_ref().map(|fault| format!("requests are refused: {fault}")));
     notes.extend(faults.journal.as_ref().map(|fault| format!("the ledger's journal: {fault}")));
     notes.extend(faults.store.as_ref().map(|fault| format!("the ledger's database: {fault}")));
+    notes.extend(media.map(|fault| format!("pictures and videos are not kept: {fault}")));
     Readiness { is_ready: !drain.has_begun() && faults.refusal.is_none(), notes }
 }
 

@@ -57,6 +57,9 @@ pub enum StateError {
         /// What the system said.
         source: io::Error,
     },
+    /// The system has no random numbers.
+    #[error("the system has no random numbers for a secret")]
+    NoRandom,
     /// A record or a snapshot of 4 GiB or more.
     #[error("{0} bytes are too long for a record of the state folder")]
     TooLong(usize),

@@ -42,8 +42,21 @@ impl Note {
     /// # Errors
     /// When it cannot be written; the old one stays.
     pub fn replace(&self, bytes: &[u8]) -> Result<(), StateError> {
+        self.put(bytes, false)
+    }
+
+    /// The same, and it outlasts a power cut. Waits for the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old one stays.
+    pub fn replace_for_good(&self, bytes: &[u8]) -> Result<(), StateError> {
+        self.put(bytes, true)?;
+        self.files.sync_folder()
+    }
+
+    fn put(&self, bytes: &[u8], is_synced: bool) -> Result<(), StateError> {
         let new = self.files.new_note();
-        self.files.create(&new, bytes, false)?;
+        self.files.create(&new, bytes, is_synced)?;
         self.files.rename(&new, &self.files.note())
     }
 }

@@ -21,4 +21,4 @@ pub use call::{Answer, Call, Upstream};
 pub use error::UpstreamError;
 pub use health::ModelHealth;
 pub use post::post;
-pub use transport::{BaseUrl, TransportSettings};
+pub use transport::{BaseUrl, TransportSettings, tls};

@@ -129,7 +129,11 @@ pub(super) fn client(settings: &TransportSettings) -> Result<HttpClient, String>
         .build(timed))
 }
 
-fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, String> {
+/// Whom to trust: the usual roots, and `extra_roots` (PEM).
+///
+/// # Errors
+/// What is wrong with the extra certificates.
+pub fn tls(extra_roots: Option<&[u8]>) -> Result<rustls::ClientConfig, String> {
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     for certificate in CertificateDer::pem_slice_iter(extra_roots.unwrap_or_default()) {
         let certificate = certificate.map_err(|error| format!("not PEM certificates ({error})"))?;

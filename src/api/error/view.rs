@@ -95,6 +95,7 @@ impl GatewayError {
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
             Self::ThrottledTranscript => limited("requests", MINUTE),
             Self::Unreadable => server(503, "ledger_unavailable", "ledger"),
+            Self::NoMedia => caller(404, Some("media_not_found"), "no_media").never(),
             Self::Door(DoorError::Malformed(_)) => caller(400, None, "malformed").never(),
             Self::Door(DoorError::Host) => caller(403, Some("host_not_allowed"), "host").never(),
             Self::Door(DoorError::Origin) => caller(403, Some("origin_not_allowed"), "origin").never(),
@@ -199,6 +200,7 @@ pub(super) fn relay_view(error: &RelayError) -> View {
         RelayError::Revoked => caller(401, Some("invalid_api_key"), "bad_key"),
         RelayError::Idle(_) => server(504, "upstream_idle_timeout", error.label()),
         RelayError::Budget(_) => insufficient(),
+        RelayError::Own(_) => server(500, "internal_error", error.label()),
         RelayError::Total => server(504, "upstream_total_timeout", error.label()),
         RelayError::Broken(_) | RelayError::Stream(_) => server(502, "upstream_stream_broken", error.label()),
     };

@@ -8,6 +8,7 @@ mod catalogue;
 mod keys;
 mod ledger;
 mod log;
+mod media;
 mod messages;
 mod models;
 mod policy;
@@ -28,6 +29,7 @@ use super::reader::Section;
 use crate::api::ApiSettings;
 use crate::catalog::alias::Aliases;
 use crate::catalog::policy::Rules;
+use crate::media::MediaSettings;
 use crate::telemetry::log::LogSettings;
 use crate::tenant::{KeyHash, OnRevoke, Team, Tenant};
 use crate::upstream::TransportSettings;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// `[ledger]`
     pub ledger: LedgerSettings,
+    /// `[media]`
+    pub media: MediaSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[upstream]`, as far as connections go.
@@ -124,6 +128,7 @@ impl Settings {
                 state::read(section, overrides.upstream.is_none() && !overrides.is_keyless)
             }),
             ledger: root.section("ledger", ledger::read),
+            media: root.section("media", media::read),
             log: root.section("log", log::read),
             transport,
             api,
