@@ -123,6 +123,13 @@ pub(super) async fn read(
     Ok(answered)
 }
 
+/// Refuses an answer that is compressed although nobody asked for that.
+pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), AnswerFault> {
+    let encoding = headers.get(header::CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
+    let Some(encoding) = encoding else { return Ok(()) };
+    Err(AnswerFault::Compressed(headers::text(encoding).unwrap_or("?").to_owned()))
+}
+
 /// Reads the whole of a JSON answer and puts it right.
 pub(super) async fn whole(
     exchange: &Exchange,

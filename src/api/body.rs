@@ -113,6 +113,14 @@ impl Drop for Place {
 }
 
 impl HeldBody {
+    /// Takes room for what is made of it.
+    ///
+    /// # Errors
+    /// [`BodyError::NoRoom`].
+    pub fn hold_more(&mut self, bytes: u64) -> Result<(), BodyError> {
+        self.room.grow(bytes)
+    }
+
     /// How many bytes of the gateway's room it takes.
     pub fn held_bytes(&self) -> u64 {
         self.room.taken

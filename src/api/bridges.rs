@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::error::GatewayError;
 use super::exchange::Exchange;
+use super::images;
 use super::route::{Route, Target};
 use crate::bridge::Translated;
 use crate::relay::answer::AnswerFault;
@@ -16,6 +17,8 @@ impl Exchange {
     pub(super) async fn translate(&mut self, body: Bytes) -> Result<Bytes, GatewayError> {
         match self.target.route {
             Route::Messages => self.messages(&body),
+            Route::ImageEdits => Box::pin(async { images::edits::carry(self, &body) }).await,
+            // Box the work of a protocol: the usual request's future stays small.
             _ => Ok(body),
         }
     }

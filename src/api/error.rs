@@ -23,6 +23,7 @@ pub use view::{OVERLOADED, Retry, View};
 use crate::bridge::BridgeError;
 use crate::catalog::policy::Denied;
 use crate::ledger::book::Unwritable;
+use crate::media::MediaError;
 use crate::quota::AdmitError;
 use crate::quota::budget::Exceeded;
 use crate::relay::answer::AnswerFault;
@@ -141,6 +142,14 @@ pub enum GatewayError {
     /// What was used cannot be read; why is in the log, for it names files.
     #[error("The ledger cannot be read at the moment. Try again; if it stays so, the operator has to look at it.")]
     Unreadable,
+    /// Pictures were made, and could not be fetched: why.
+    #[error(
+        "SiliconFlow made the picture and charged it, but it could not be handed on: {0}. Asking again makes and charges another one."
+    )]
+    Picture(#[from] MediaError),
+    /// An answer without a picture.
+    #[error("SiliconFlow's answer has no picture in it. The request may have been charged.")]
+    NoPicture,
     /// A picture or video that is not there, or is not for this caller: one text for both.
     #[error(
         "There is no such picture or video here, or it is not yours to see. They are kept for a while only (`media.keep`), and opened by the key that made them or by the whole link, its signature included."
@@ -193,7 +202,7 @@ impl GatewayError {
         match self {
             Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) | Self::Relay(RelayError::Revoked) => false,
             Self::Upstream(_) | Self::Refused(..) | Self::Withdrawn(..) | Self::Answer(_) | Self::Relay(_) => true,
-            Self::Redirect(_) | Self::ThrottledTranscript => true,
+            Self::Redirect(_) | Self::ThrottledTranscript | Self::Picture(_) | Self::NoPicture => true,
             _ => false,
         }
     }
@@ -213,7 +222,7 @@ impl GatewayError {
             Self::Upstream(error) => {
                 matches!(error, UpstreamError::FirstByteTimeout(_) | UpstreamError::Closed | UpstreamError::Protocol(_))
             }
-            Self::Answer(_) | Self::Relay(_) | Self::ThrottledTranscript => true,
+            Self::Answer(_) | Self::Relay(_) | Self::ThrottledTranscript | Self::NoPicture => true,
             _ => false,
         }
     }

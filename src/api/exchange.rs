@@ -39,6 +39,8 @@ pub(super) struct Exchange {
     pub(super) settlement: Settlement,
     /// Where links to this gateway begin, without a slash at the end.
     pub(super) origin: String,
+    /// The boundary of its body, where that is a form.
+    pub(super) boundary: Option<String>,
     /// The caller's `accept-encoding`.
     pub(super) accept_encoding: Option<HeaderValue>,
     pub(super) method: Method,

@@ -9,7 +9,7 @@ pub(super) fn takes(route: Route, kind: Kind) -> bool {
         Route::Chat | Route::Completions | Route::Messages => kind.talks(),
         Route::Embeddings => kind == Kind::Embedding,
         Route::Rerank => kind == Kind::Rerank,
-        Route::Images => matches!(kind, Kind::Image | Kind::ImageEdit),
+        Route::Images | Route::ImageEdits => matches!(kind, Kind::Image | Kind::ImageEdit),
         Route::Speech => kind == Kind::Tts,
         Route::Transcriptions => kind == Kind::Asr,
         Route::Video => kind == Kind::Video,

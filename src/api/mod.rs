@@ -21,6 +21,7 @@ mod exchange;
 pub mod face;
 pub mod head;
 mod headers;
+mod images;
 mod kinds;
 mod known;
 mod limits;

@@ -5,9 +5,10 @@ use bytes::Bytes;
 
 use super::head::RequestHead;
 use super::route::Route;
+use crate::bridge::pictures::Drawing;
 use crate::catalog::plan::Switch;
 use crate::catalog::policy::ThinkingRule;
-use crate::catalog::{ResolvedModel, openai, quirks, voices};
+use crate::catalog::{ResolvedModel, quirks, voices};
 use crate::wire::json::{self, Object};
 use crate::wire::splice::{self, Edit};
 
@@ -30,7 +31,6 @@ impl Rewrite {
             Route::Chat => rewrite.chat(head, model),
             Route::Completions => rewrite.ask_usage(head),
             Route::Embeddings => rewrite.drop_blank_encoding(head),
-            Route::Images => rewrite.image_size(head, model),
             Route::Speech => rewrite.voice(head, model),
             _ => {}
         }
@@ -63,6 +63,15 @@ impl Rewrite {
                 Ok(())
             }
         }
+    }
+
+    /// What a request for pictures becomes in SiliconFlow's words.
+    pub fn pictures(&mut self, head: &RequestHead<'_>, drawing: &Drawing) {
+        let end = head.object.members().last().map_or(0, |last| last.span.end);
+        let put_in = drawing.put_in.iter().map(|(key, value)| Edit::insert(end, format!(",\"{key}\":{value}")));
+        self.edits.extend(put_in);
+        self.cut(head, drawing.left_out.iter().copied());
+        self.names.extend_from_slice(&drawing.edits);
     }
 
     fn chat(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
@@ -144,26 +153,18 @@ impl Rewrite {
 
     /// Cuts members out, all those of this request together: two cuts made apart could take the same comma.
     fn leave_out(&mut self, name: &'static str, head: &RequestHead<'_>, keys: impl IntoIterator<Item = &'static str>) {
-        let earlier: Vec<_> = head.object.removals(&self.left_out);
-        self.edits.retain(|edit| !(edit.with.is_empty() && earlier.contains(&edit.range)));
-        self.left_out.extend(keys.into_iter().filter_map(|key| head.object.position(key)));
-        self.left_out.sort_unstable();
-        self.edits.extend(head.object.removals(&self.left_out).into_iter().map(Edit::cut));
+        self.cut(head, keys);
         if !self.names.contains(&name) {
             self.names.push(name);
         }
     }
 
-    /// Programs that say `dall-e-3` know no `image_size`, and without one nothing is drawn upstream (siliconflow-api.md,
-    /// section 9). One who asks for another size than the usual one is not given a square instead.
-    fn image_size(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
-        const USUAL: &str = "1024x1024";
-        let is_usual = head.object.string("size").is_none_or(|size| size == USUAL || size == "auto");
-        let is_asked_for = openai::is_picture_model(&head.model) && quirks::takes_image_size(&model.id) && is_usual;
-        let last = head.object.members().last().filter(|_| head.object.get("image_size").is_none());
-        if let Some(last) = last.filter(|_| model.is_renamed && is_asked_for) {
-            self.add("image-size", [Edit::insert(last.span.end, format!(",\"image_size\":\"{USUAL}\""))]);
-        }
+    fn cut(&mut self, head: &RequestHead<'_>, keys: impl IntoIterator<Item = &'static str>) {
+        let earlier: Vec<_> = head.object.removals(&self.left_out);
+        self.edits.retain(|edit| !(edit.with.is_empty() && earlier.contains(&edit.range)));
+        self.left_out.extend(keys.into_iter().filter_map(|key| head.object.position(key)));
+        self.left_out.sort_unstable();
+        self.edits.extend(head.object.removals(&self.left_out).into_iter().map(Edit::cut));
     }
 
     /// A voice by OpenAI's name, or without its model, is refused upstream (siliconflow-api.md, section 10).
@@ -229,22 +230,30 @@ mod tests {
         assert_eq!(names, ["restreamed-tools"]);
     }
 
+    /// In whatever order the members stand: what is left out and put in makes JSON.
     #[test]
-    fn openais_picture_models_get_the_size_that_is_needed() {
-        let drawn = |body: &str, model| rewrite(Route::Images, body, model);
-        let (body, names) =
-            drawn(r#"{"model":"dall-e-3","prompt":"x","size":"1024x1024"}"#, Some("Kwai-Kolors/Kolors"));
-        assert_eq!(body, r#"{"model":"Kwai-Kolors/Kolors","prompt":"x","size":"1024x1024","image_size":"1024x1024"}"#);
-        assert_eq!(names, ["model", "image-size"]);
-        for (other, model) in [
-            (r#"{"model":"dall-e-3","size":"1024x1792"}"#, "Kwai-Kolors/Kolors"),
-            (r#"{"model":"dall-e-3","image_size":null}"#, "Kwai-Kolors/Kolors"),
-            (r#"{"model":"draw"}"#, "Kwai-Kolors/Kolors"),
-            (r#"{"model":"dall-e-2"}"#, "Qwen/Qwen-Image-Edit-2509"),
-        ] {
-            assert_eq!(drawn(other, Some(model)).1, ["model"], "{other}");
+    fn pictures_are_asked_for_in_siliconflows_words() {
+        let members = [r#""size":"1024x1024""#, r#""n":6"#, r#""user":"u""#, r#""image_size":null"#, r#""prompt":"x""#];
+        let draws = crate::catalog::pictures::of("Kwai-Kolors/Kolors");
+        for first in 0..members.len() {
+            let rotated: Vec<&str> = members.iter().cycle().skip(first).take(members.len()).copied().collect();
+            for place in 0..=rotated.len() {
+                let mut all = rotated.clone();
+                all.insert(place, r#""model":"dall-e-3""#);
+                let bytes = Bytes::from(format!("{{ {} }}", all.join(" , ")));
+                let head = RequestHead::parse(&bytes).unwrap();
+                let model = ResolvedModel { id: "Kwai-Kolors/Kolors".to_owned(), is_renamed: true };
+                let mut rewrite = Rewrite::plan(Route::Images, &head, &model);
+                let drawing =
+                    Drawing::read(&head.object, &head.model, &crate::api::images::model(&model.id, &draws, 4));
+                rewrite.pictures(&head, &drawing.unwrap());
+                let out: serde_json::Value = serde_json::from_slice(&rewrite.apply(&bytes)).unwrap();
+                let expected =
+                    serde_json::json!({"model": "Kwai-Kolors/Kolors", "prompt": "x", "image_size": "1024x1024"});
+                assert_eq!(out, expected, "{bytes:?}");
+                assert_eq!(rewrite.names, ["model", "image-size", "batch-split", "without-user"]);
+            }
         }
-        assert!(drawn(r#"{"model":"dall-e-3"}"#, None).1.is_empty());
     }
 
     #[test]

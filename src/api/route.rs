@@ -25,6 +25,8 @@ pub enum Route {
     Rerank,
     /// `POST /images/generations`
     Images,
+    /// `POST /images/edits`
+    ImageEdits,
     /// `POST /audio/speech`
     Speech,
     /// `POST /audio/transcriptions`, `/audio/translations`
@@ -91,6 +93,11 @@ pub enum RouteError {
         "The Responses API is not served by this version. Tools that can use chat completions work with it: choose the chat completions API in their settings."
     )]
     Responses,
+    /// Pictures without words, which no model makes.
+    #[error(
+        "SiliconFlow makes no variations of a picture. Send it to `POST /v1/images/edits` with a prompt that says what should be different."
+    )]
+    Variations,
     /// The endpoint has no such method.
     #[error("`{path}` takes {allowed}, not {method}.")]
     Method {
@@ -108,13 +115,14 @@ pub enum RouteError {
 
 impl Route {
     /// Every endpoint that a key may be limited to: all that run something, and have a name.
-    pub const NAMED: [Self; 12] = [
+    pub const NAMED: [Self; 13] = [
         Self::Chat,
         Self::Completions,
         Self::Messages,
         Self::Embeddings,
         Self::Rerank,
         Self::Images,
+        Self::ImageEdits,
         Self::Speech,
         Self::Transcriptions,
         Self::Voices,
@@ -133,6 +141,7 @@ impl Route {
             Self::Embeddings => "/embeddings",
             Self::Rerank => "/rerank",
             Self::Images => "/images/generations",
+            Self::ImageEdits => "/images/edits",
             Self::Speech => "/audio/speech",
             Self::Transcriptions => "/audio/transcriptions",
             Self::Voices => "/audio/voice",
@@ -152,7 +161,8 @@ impl Route {
     pub fn body_kind(self) -> BodyKind {
         match self {
             Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
-            Self::CountTokens | Self::Rerank | Self::Images | Self::Speech | Self::Video => BodyKind::Json,
+            Self::CountTokens | Self::Rerank | Self::Images | Self::ImageEdits => BodyKind::Json,
+            Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
             Self::Models | Self::Model | Self::Limits | Self::Usage | Self::Media => BodyKind::Nothing,
             Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
@@ -199,6 +209,7 @@ impl Route {
                 | Self::Embeddings
                 | Self::Rerank
                 | Self::Images
+                | Self::ImageEdits
                 | Self::Transcriptions
         )
     }
@@ -222,6 +233,7 @@ impl Route {
             "embeddings" => Self::Embeddings,
             "rerank" => Self::Rerank,
             "images/generations" => Self::Images,
+            "images/edits" => Self::ImageEdits,
             "audio/speech" => Self::Speech,
             "audio/transcriptions" | "audio/translations" => Self::Transcriptions,
             "uploads/audio/voice" | "audio/voice/list" | "audio/voice/deletions" => Self::Voices,
@@ -252,6 +264,9 @@ impl Target {
         let route = Route::of(&below);
         if below == "responses" || below.starts_with("responses/") {
             return Err(RouteError::Responses);
+        }
+        if below == "images/variations" {
+            return Err(RouteError::Variations);
         }
         if route == Route::Other && (versions == 0 || below.is_empty()) {
             return Err(RouteError::Unknown(path.to_owned()));

@@ -224,6 +224,7 @@ impl Gateway {
             method: parts.method.clone(),
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
             origin: media::origin(&snapshot.origin, parts),
+            boundary: multipart_boundary(&parts.headers),
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             patience,
             keep_alive: None,
@@ -248,7 +249,7 @@ impl Gateway {
     ) -> Result<answers::Answered, GatewayError> {
         match exchange.target.route.body_kind() {
             BodyKind::Json => self.json(exchange, body).await,
-            BodyKind::Form => match multipart_boundary(&parts.headers) {
+            BodyKind::Form => match exchange.boundary.clone() {
                 Some(boundary) => Box::pin(exchange.upload(body, Some(&boundary))).await,
                 None => self.json(exchange, body).await,
             },
@@ -268,7 +269,7 @@ impl Gateway {
         exchange: &mut Exchange,
         body: &mut Option<Incoming>,
     ) -> Result<answers::Answered, GatewayError> {
-        let held = match body {
+        let mut held = match body {
             Some(body) => body::read(body, exchange.snapshot.settings.body, &self.room).await?,
             None => return Err(GatewayError::Panic),
         };
@@ -279,6 +280,10 @@ impl Gateway {
         if exchange.target.route == Route::CountTokens {
             return count_tokens::answer(exchange, &held.bytes);
         }
+        if exchange.target.route == Route::ImageEdits && exchange.boundary.is_some() {
+            // As base64 it is a third larger, and for a moment both are held.
+            held.hold_more(held.bytes.len() as u64 / 3 * 4)?;
+        }
         let body = exchange.translate(held.bytes.clone()).await?;
         let head = RequestHead::parse(&body)?;
         if exchange.target.route.needs_model() {
@@ -288,7 +293,7 @@ impl Gateway {
             entry.asked = head.model.to_string();
         }
         let plan = exchange.plan(&head.model)?;
-        if head.is_streaming && exchange.target.route == Route::Chat {
+        if head.is_streaming && matches!(exchange.target.route, Route::Chat | Route::Images) {
             exchange.begin_keep_alive()?;
         }
         exchange.along(plan, &head, &body).await

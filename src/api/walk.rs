@@ -58,6 +58,7 @@ impl Exchange {
             let thinking = rewrite.thinking(head, facts.thinking, rule);
             thinking.map_err(|field| GatewayError::Thinking(field, model.id.clone()))?;
         }
+        let drawing = self.drawing(head, &model.id, &mut rewrite)?;
         rewrite.names.extend(is_fallback.then_some("fallback"));
         rewrite.names.extend_from_slice(&self.edits);
         self.calls(model.id, right, facts.price);
@@ -72,6 +73,10 @@ impl Exchange {
             self.settlement.paid = Some(self.hold(&wanted)?);
         }
         self.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
+        if let Some(drawing) = drawing {
+            let rewritten = rewrite.apply(body);
+            return Box::pin(self.draw(drawing, rewritten, rewrite.names, ask)).await;
+        }
         if let Some(batch) = embeddings::Batch::of(route, head) {
             let rewritten = rewrite.apply(body);
             let answered = batch.run(self, rewritten, rewrite.names).await?;

@@ -6,6 +6,7 @@
 //! Nothing is dropped silently: what cannot be carried is named in [`Translated::edits`] or refused with a [`BridgeError`].
 
 pub mod messages;
+pub mod pictures;
 
 use bytes::Bytes;
 

@@ -18,6 +18,7 @@ pub mod model;
 mod names;
 pub mod nearest;
 pub mod openai;
+pub mod pictures;
 pub mod plan;
 pub mod policy;
 mod prefixes;

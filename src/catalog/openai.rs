@@ -67,11 +67,6 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("gpt-image-1-mini", DRAWS),
 ];
 
-/// Whether `name` is one of OpenAI's for pictures, whose callers speak of sizes as OpenAI does.
-pub fn is_picture_model(name: &str) -> bool {
-    name.starts_with("dall-e-") || name.starts_with("gpt-image-")
-}
-
 /// Those of [`ALIASES`] that `own`, the operator's aliases, leave room for. Theirs win, however general: with
 /// `"gpt-4o*" = …` of their own they do not expect `gpt-4o` to be another model.
 pub fn beside<'a>(own: &Aliases) -> impl Iterator<Item = (&'a str, &'a str)> {

@@ -32,9 +32,3 @@ pub fn max_embedding_tokens(model: &str) -> Option<u32> {
         _ => None,
     }
 }
-
-/// Whether pictures are asked for with `image_size`: all models that draw do, those that edit do not (siliconflow-api.md,
-/// section 9).
-pub fn takes_image_size(model: &str) -> bool {
-    !model.contains("-Image-Edit")
-}

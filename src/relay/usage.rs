@@ -65,6 +65,19 @@ impl Tokens {
         }
     }
 
+    /// The `count`th part of all of it.
+    #[must_use]
+    pub fn part_of(self, count: u64) -> Self {
+        let part = |tokens: u64| tokens / count.max(1);
+        Self {
+            input: part(self.input),
+            output: part(self.output),
+            cached: part(self.cached),
+            reasoning: part(self.reasoning),
+            ..self
+        }
+    }
+
     /// For each count the larger one: reports of one answer that came in parts.
     #[must_use]
     pub fn max(self, other: Self) -> Self {

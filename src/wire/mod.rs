@@ -4,6 +4,7 @@
 //! A leaf: everything here is a pure function or a small state machine over bytes. It knows no
 //! HTTP library, no model, no configuration. Start with [`json`], the rest is built on its spans.
 
+pub mod form;
 pub mod json;
 pub mod multipart;
 pub mod splice;

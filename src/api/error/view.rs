@@ -95,6 +95,8 @@ impl GatewayError {
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
             Self::ThrottledTranscript => limited("requests", MINUTE),
             Self::Unreadable => server(503, "ledger_unavailable", "ledger"),
+            // It was charged: clients that try again by themselves would pay again.
+            Self::Picture(_) | Self::NoPicture => server(502, "upstream_bad_picture", "bad_answer").never(),
             Self::NoMedia => caller(404, Some("media_not_found"), "no_media").never(),
             Self::Door(DoorError::Malformed(_)) => caller(400, None, "malformed").never(),
             Self::Door(DoorError::Host) => caller(403, Some("host_not_allowed"), "host").never(),
@@ -155,7 +157,7 @@ fn overloaded(label: &'static str, wait: Duration) -> View {
 fn route_view(error: &RouteError) -> View {
     match error {
         RouteError::Unknown(_) => caller(404, Some("unknown_url"), "no_route"),
-        RouteError::Responses => caller(404, Some("unknown_url"), "no_route").never(),
+        RouteError::Responses | RouteError::Variations => caller(404, Some("unknown_url"), "no_route").never(),
         RouteError::Method { .. } => caller(405, None, "method").never(),
         RouteError::Climbs => caller(400, None, "malformed").never(),
     }
