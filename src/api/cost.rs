@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use super::estimate::{Size, most_output};
 use super::head::RequestHead;
 use super::route::Route;
+use super::speech;
 use crate::catalog::plan::Facts;
 use crate::ledger::price::{Consumed, Price};
 use crate::quota::ask::{Ask, Guess};
@@ -29,7 +30,8 @@ pub(super) fn most(facts: &Facts, route: Route, head: &RequestHead<'_>, size: &S
         output_tokens: if route.answers_tokens() { learned.max(said()).saturating_mul(answers) } else { 0 },
         images: size.ask.images,
         videos: u64::from(route == Route::Video),
-        utf8_bytes: spoken(route, head),
+        // Whatever model it will be: the style is counted too.
+        utf8_bytes: spoken(route, head, "CosyVoice2"),
         ..Consumed::default()
     }
 }
@@ -48,13 +50,13 @@ pub(super) fn upper(price: &Price, consumed: &Consumed, at: SystemTime) -> Money
 }
 
 /// What a request is thought to use: what is said of it if nobody ever tells.
-pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>) -> Usage {
+pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>, model: &str) -> Usage {
     let tokens = |guess: fn(&Ask) -> Guess| ask.map_or(0, |ask| guess(ask).upper(0.0));
     Usage {
         tokens: Tokens { input: tokens(|ask| ask.prompt), output: tokens(|ask| ask.output), ..Tokens::default() },
         images: ask.map_or(0, |ask| ask.images),
         videos: u64::from(route == Route::Video),
-        spoken_bytes: spoken(route, head),
+        spoken_bytes: spoken(route, head, model),
         certainty: Certainty::Estimated,
     }
 }
@@ -64,9 +66,9 @@ fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {
 }
 
 /// Text that is to be spoken (UTF-8 bytes).
-fn spoken(route: Route, head: &RequestHead<'_>) -> u64 {
+fn spoken(route: Route, head: &RequestHead<'_>, model: &str) -> u64 {
     match route {
-        Route::Speech => head.object.string("input").map_or(0, |text| text.len() as u64),
+        Route::Speech => speech::spoken_bytes(head, model),
         _ => 0,
     }
 }

@@ -36,6 +36,8 @@ pub mod rewrite;
 pub mod route;
 mod serve;
 mod snapshot;
+mod speech;
+mod transcripts;
 mod turn;
 mod upload;
 mod usage;

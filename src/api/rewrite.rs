@@ -5,10 +5,11 @@ use bytes::Bytes;
 
 use super::head::RequestHead;
 use super::route::Route;
+use super::speech;
 use crate::bridge::pictures::Drawing;
 use crate::catalog::plan::Switch;
 use crate::catalog::policy::ThinkingRule;
-use crate::catalog::{ResolvedModel, quirks, voices};
+use crate::catalog::{ResolvedModel, quirks};
 use crate::wire::json::{self, Object};
 use crate::wire::splice::{self, Edit};
 
@@ -31,7 +32,7 @@ impl Rewrite {
             Route::Chat => rewrite.chat(head, model),
             Route::Completions => rewrite.ask_usage(head),
             Route::Embeddings => rewrite.drop_blank_encoding(head),
-            Route::Speech => rewrite.voice(head, model),
+            Route::Speech => rewrite.speech(head, model),
             _ => {}
         }
         rewrite
@@ -168,11 +169,19 @@ impl Rewrite {
     }
 
     /// A voice by OpenAI's name, or without its model, is refused upstream (siliconflow-api.md, section 10).
-    fn voice(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
-        let Some(member) = head.object.get("voice") else { return };
-        let voice = json::string(member.value).and_then(|voice| voices::voice(&model.id, &voice));
-        if let Some(voice) = voice {
-            self.add("voice", [Edit::replace(member.span.clone(), json::quote(&voice))]);
+    fn speech(&mut self, head: &RequestHead<'_>, model: &ResolvedModel) {
+        if let Some((name, edit)) = speech::voice(head, &model.id) {
+            self.add(name, [edit]);
+        }
+        self.add("sample-rate", speech::pcm_rate(head));
+        if head.object.has("instructions") {
+            let style = speech::style(head, &model.id);
+            let name = if style.is_some() { "instructions" } else { "without-instructions" };
+            self.add(name, style);
+            self.leave_out(name, head, ["instructions"]);
+        }
+        if head.object.has("stream_format") {
+            self.leave_out("stream-format", head, ["stream_format"]);
         }
     }
 
@@ -262,7 +271,7 @@ mod tests {
             |voice: &str| rewrite(Route::Speech, &format!(r#"{{"voice":{voice},"model":"tts-1"}}"#), Some("a/b"));
         assert_eq!(spoken("\"alloy\"").0, r#"{"voice":"a/b:alex","model":"a/b"}"#);
         assert_eq!(spoken("\"anna\"").1, ["model", "voice"]);
-        for other in ["\"a/b:anna\"", "\"speech:mine:x:y\"", "null", "7", "{\"id\":\"alloy\"}"] {
+        for other in ["\"a/b:anna\"", "\"speech:mine:x:y\"", "7"] {
             assert_eq!(spoken(other).1, ["model"], "{other}");
         }
     }

@@ -65,7 +65,7 @@ impl Exchange {
         let size = estimate::size(self, &self.settlement.model, head);
         let ask = size.as_ref().map(|size| size.ask);
         if let Some(entry) = &mut self.settlement.entry {
-            entry.expected = cost::expected(ask.as_ref(), route, head);
+            entry.expected = cost::expected(ask.as_ref(), route, head, &self.settlement.model);
         }
         if self.settlement.paid.is_none() && self.is_budgeted(right) && !self.settlement.model.is_empty() {
             let (model, size) = (self.settlement.model.as_str(), size.as_ref());

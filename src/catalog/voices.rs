@@ -22,6 +22,29 @@ const OPENAI: [(&str, &str); 13] = [
     ("verse", "alex"),
 ];
 
+/// The voice of somebody who asks for none (ours: the first of the presets).
+const DEFAULT: &str = PRESETS[0];
+
+/// The preset voices of `model` by name, and as they are asked for.
+pub fn presets(model: &str) -> impl Iterator<Item = (&'static str, String)> {
+    PRESETS.into_iter().map(move |preset| (preset, format!("{model}:{preset}")))
+}
+
+/// The voice of `model` for somebody who asks for none.
+pub fn default_voice(model: &str) -> String {
+    format!("{model}:{DEFAULT}")
+}
+
+/// Whether `model` speaks only with a voice: one that speaks dialogues has its two (siliconflow-api.md, section 10).
+pub fn needs_voice(model: &str) -> bool {
+    !model.contains("MOSS-TTSD")
+}
+
+/// Whether `model` takes a style in front of the text (siliconflow-api.md, section 10).
+pub fn takes_style(model: &str) -> bool {
+    model.contains("CosyVoice2")
+}
+
 /// What `voice` is called upstream when `model` speaks; `None` where it is called so already, or nobody knows it.
 pub fn voice(model: &str, voice: &str) -> Option<String> {
     let of_openai = OPENAI.iter().find(|(name, _)| *name == voice).map(|(_, preset)| *preset);
