@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod jobs;
 pub mod ledger;
 pub mod media;
 pub mod mock;

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use super::splits::splits;
-use flowgate::wire::multipart::{self, FormTap};
+use flowgate::wire::multipart::{self, FormTap, Way};
 
 pub fn check(data: &[u8]) {
     let Some((&size, form)) = data.split_first() else { return };
@@ -20,10 +20,10 @@ pub fn check(data: &[u8]) {
 
 /// The bytes that came out, and the values that were seen.
 fn run(pieces: &[&[u8]], replacement: Option<&str>) -> (Vec<u8>, Vec<String>) {
-    let mut tap = FormTap::new("b0", "model");
+    let mut tap = FormTap::new("b0", &[("model", Way::Through)]);
     let (mut out, mut seen) = (Vec::new(), Vec::new());
     for piece in pieces {
-        let Ok(passed) = tap.push::<Infallible>(piece, &mut |value| {
+        let Ok(passed) = tap.push::<Infallible>(piece, &mut |_, value| {
             seen.push(value.to_owned());
             Ok(replacement.map(str::to_owned))
         });

@@ -33,7 +33,7 @@ use crate::wire::json::Object;
 
 /// A whole answer beyond this is none (bytes; ours: the largest real ones, 64 embeddings of 4,096
 /// numbers, are about 3 MB).
-const MOST_WHOLE: usize = 32 * 1024 * 1024;
+pub(super) const MOST_WHOLE: usize = 32 * 1024 * 1024;
 
 /// What the request has asked for.
 #[derive(Debug, Default)]
@@ -50,12 +50,13 @@ pub(super) struct Expected {
 pub(super) struct Answered {
     status: StatusCode,
     lease: Option<KeyLease>,
-    headers: HeaderMap,
-    edits: Vec<&'static str>,
-    content: Content,
+    pub(super) headers: HeaderMap,
+    pub(super) edits: Vec<&'static str>,
+    pub(super) content: Content,
 }
 
-enum Content {
+/// What goes to the caller.
+pub(super) enum Content {
     Whole(Bytes, Usage),
     Relayed(Incoming, Tap, Bytes),
     Made(Pieces, Usage),
@@ -113,6 +114,8 @@ pub(super) async fn read(
             return Err(AnswerFault::NotJson.into());
         }
         answered.stream(exchange, &lease, body, expected.is_usage_asked).await?;
+    } else if let Some(shape) = exchange.shape.take() {
+        Box::pin(answered.shaped(exchange, &lease, &parts.headers, body, shape)).await?;
     } else if !route.answers_json() || is_plain_transcript(route, &parts.headers) {
         answered.content = Content::Relayed(body, Tap::Opaque, Bytes::new());
     } else {
@@ -249,14 +252,14 @@ fn broken(exchange: &Exchange, lease: &KeyLease, error: RelayError) -> GatewayEr
 }
 
 /// Transcripts may be asked for as plain text; a page of HTML is none.
-fn is_plain_transcript(route: Route, headers: &HeaderMap) -> bool {
+pub(super) fn is_plain_transcript(route: Route, headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(headers::text).unwrap_or_default();
     route == Route::Transcriptions && !headers::may_be_json(headers) && !kind.contains("html")
 }
 
 /// An empty text right after a 429 of the same model is a refusal in disguise
 /// (siliconflow-api.md, section 10).
-fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayError> {
+pub(super) fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayError> {
     if exchange.target.route != Route::Transcriptions {
         return Ok(());
     }
@@ -270,7 +273,7 @@ fn check_transcript(exchange: &Exchange, bytes: &[u8]) -> Result<(), GatewayErro
 }
 
 /// The limits on an answer's body.
-fn relay_limits(exchange: &Exchange) -> RelayLimits {
+pub(super) fn relay_limits(exchange: &Exchange) -> RelayLimits {
     let settings = &exchange.snapshot.settings;
     // Time in line is no part of the answer's.
     let begun = exchange.settlement.started() + exchange.settlement.waited;

@@ -119,6 +119,12 @@ pub enum GatewayError {
         "There is a budget for what you may spend, and at `{0}` nobody sees what a request costs, so it cannot be used. Ask the operator for a key without a budget."
     )]
     BudgetEndpoint(&'static str),
+    /// Something of OpenAI's that SiliconFlow does not have, and what to do in its place.
+    #[error("{0}")]
+    Absent(&'static str),
+    /// A file that is not there.
+    #[error("There is no file `{0}`. `GET /v1/files` lists those that there are.")]
+    NoFile(String),
     /// A header that says how long to wait, but not in a way that can be read.
     #[error("`x-flowgate-max-wait` must be a number of seconds such as `0` or `2.5`, or a duration such as `30s`.")]
     MaxWait,

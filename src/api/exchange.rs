@@ -13,12 +13,15 @@ use super::answers::{self, Answered, Expected};
 use super::body::BodyLimits;
 use super::choice;
 use super::error::GatewayError;
+use super::files;
 use super::headers;
 use super::patience::KeepAlive;
 use super::route::{Route, Target};
+use super::shape::Shape;
 use super::snapshot::Snapshot;
+use super::transcripts;
 use super::turn::{Gate, Turn, turn};
-use super::upload::{FormModel, Upload};
+use super::upload::{Form, FormModel, Note, Upload};
 use crate::bridge::Back;
 use crate::catalog::plan::{Candidate, Right};
 use crate::catalog::policy::Policy;
@@ -29,7 +32,10 @@ use crate::quota::ask::Ask;
 use crate::relay::settle::Settlement;
 use crate::tenant::Tenant;
 use crate::upstream::{Answer, Call, KeyLease, RequestBody};
-use crate::wire::multipart::FormTap;
+use crate::wire::multipart::{FormTap, Way};
+
+/// Fields of a form, and what becomes of them.
+type Fields = &'static [(&'static str, Way)];
 
 /// One request on its way.
 pub(super) struct Exchange {
@@ -59,6 +65,8 @@ pub(super) struct Exchange {
     pub(super) edits: Vec<&'static str>,
     /// The way of its answer back into the caller's protocol, where that is not the endpoint's own.
     pub(super) back: Option<Box<dyn Back>>,
+    /// The shape of its answer, where that is not the upstream's own.
+    pub(super) shape: Option<Shape>,
 }
 
 impl Exchange {
@@ -153,13 +161,38 @@ impl Exchange {
             let answer = self.call(Upload::body(body, None, limits), None).await?;
             return answers::read(self, answer, Expected::default()).await;
         };
-        let (gate, turn) = turn();
         let refusal = Arc::new(Mutex::new(None));
-        let form = self.form_model(seen.clone(), refusal.clone(), gate);
-        let body = Upload::body(body, Some((FormTap::new(boundary, "model"), form)), limits);
-        let answered = self.form(body, turn, &seen).await;
+        let (fields, may_shrink, note) = self.form_fields();
+        let tap = FormTap::new(boundary, fields);
+        let form = Form { tap, model: None, note, may_shrink, refusal: refusal.clone() };
+        let answered = if self.target.route == Route::Files {
+            self.form_without_model(Upload::body(body, Some(form), limits)).await
+        } else {
+            let (gate, turn) = turn();
+            let form = Form { model: Some(self.form_model(seen.clone(), refusal.clone(), gate)), ..form };
+            self.form(Upload::body(body, Some(form), limits), turn, &seen).await
+        };
         // What stopped the form says more than that it stopped.
         answered.map_err(|error| refusal.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(error))
+    }
+
+    /// The fields of a form that are seen to, whether some are left out, and what takes note of them.
+    fn form_fields(&mut self) -> (Fields, bool, Note) {
+        if let Some(Shape::Files(files::Asked::Upload(notes))) = &self.shape {
+            let notes = notes.clone();
+            let note = move |name: &'static str, value: &str| Ok(files::note(name, value, &notes)?);
+            return (files::FIELDS, false, Box::new(note));
+        }
+        if self.target.route != Route::Transcriptions {
+            return (&[("model", Way::Through)], false, Box::new(|_, _| Ok(())));
+        }
+        let asked = Arc::new(Mutex::new(transcripts::Asked::default()));
+        self.shape = Some(Shape::Transcript(asked.clone()));
+        let note = move |name: &'static str, value: &str| {
+            let noted = asked.lock().unwrap_or_else(PoisonError::into_inner).note(name, value);
+            noted.map_err(GatewayError::Bridge)
+        };
+        (transcripts::FIELDS, true, Box::new(note))
     }
 
     /// What decides about the model in a form, as it passes.
@@ -183,6 +216,12 @@ impl Exchange {
             refusal,
             gate,
         }
+    }
+
+    /// A form that runs nothing.
+    async fn form_without_model(&mut self, body: RequestBody) -> Result<Answered, GatewayError> {
+        let answer = self.call(body, None).await?;
+        answers::read(self, answer, Expected::default()).await
     }
 
     /// A form, whose model is known when its turn comes.

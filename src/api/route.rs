@@ -29,7 +29,7 @@ pub enum Route {
     ImageEdits,
     /// `POST /audio/speech`
     Speech,
-    /// `POST /audio/transcriptions`, `/audio/translations`
+    /// `POST /audio/transcriptions`
     Transcriptions,
     /// `/audio/voice/*`, `/uploads/audio/voice`
     Voices,
@@ -98,6 +98,11 @@ pub enum RouteError {
         "SiliconFlow makes no variations of a picture. Send it to `POST /v1/images/edits` with a prompt that says what should be different."
     )]
     Variations,
+    /// The same of one that SiliconFlow has no counterpart of.
+    #[error(
+        "SiliconFlow hears speech but does not translate it. Send the file to `/v1/audio/transcriptions`, and the text to a chat model with the wish for a translation."
+    )]
+    Translations,
     /// The endpoint has no such method.
     #[error("`{path}` takes {allowed}, not {method}.")]
     Method {
@@ -235,7 +240,7 @@ impl Route {
             "images/generations" => Self::Images,
             "images/edits" => Self::ImageEdits,
             "audio/speech" => Self::Speech,
-            "audio/transcriptions" | "audio/translations" => Self::Transcriptions,
+            "audio/transcriptions" => Self::Transcriptions,
             "uploads/audio/voice" | "audio/voice/list" | "audio/voice/deletions" => Self::Voices,
             "video/submit" | "video/status" => Self::Video,
             "files" => Self::Files,
@@ -267,6 +272,9 @@ impl Target {
         }
         if below == "images/variations" {
             return Err(RouteError::Variations);
+        }
+        if below == "audio/translations" {
+            return Err(RouteError::Translations);
         }
         if route == Route::Other && (versions == 0 || below.is_empty()) {
             return Err(RouteError::Unknown(path.to_owned()));

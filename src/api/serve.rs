@@ -22,8 +22,9 @@ use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
 use super::route::{BodyKind, Route, Target};
+use super::shape::{self, Shape};
 use super::snapshot::Snapshot;
-use super::{budget, choice, count_tokens, limits, media, models, ratelimit, request_id, usage};
+use super::{budget, choice, count_tokens, limits, media, models, ratelimit, request_id, speech, usage};
 use crate::catalog::plan::Right;
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -233,6 +234,7 @@ impl Gateway {
             right: Right::Name,
             edits: Vec::new(),
             back: None,
+            shape: None,
             snapshot,
             target,
             tenant,
@@ -247,12 +249,17 @@ impl Gateway {
         parts: &request::Parts,
         body: &mut Option<Incoming>,
     ) -> Result<answers::Answered, GatewayError> {
+        exchange.shape = shape::of_path(exchange, &parts.method);
         match exchange.target.route.body_kind() {
             BodyKind::Json => self.json(exchange, body).await,
             BodyKind::Form => match exchange.boundary.clone() {
                 Some(boundary) => Box::pin(exchange.upload(body, Some(&boundary))).await,
                 None => self.json(exchange, body).await,
             },
+            BodyKind::Streamed if exchange.target.route == Route::Files => {
+                let boundary = multipart_boundary(&parts.headers);
+                Box::pin(exchange.files(body, boundary.as_deref())).await
+            }
             BodyKind::Streamed => Box::pin(exchange.upload(body, None)).await,
             BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
             BodyKind::Nothing if exchange.target.route == Route::Usage => Box::pin(usage::answer(exchange)).await,
@@ -286,6 +293,9 @@ impl Gateway {
         }
         let body = exchange.translate(held.bytes.clone()).await?;
         let head = RequestHead::parse(&body)?;
+        if exchange.target.route == Route::Speech {
+            exchange.shape = Some(Shape::Sound(speech::read(&head)?));
+        }
         if exchange.target.route.needs_model() {
             head.require_model()?;
         }

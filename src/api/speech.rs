@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::error::FieldError;
 use super::head::RequestHead;
+use crate::bridge::BridgeError;
 use crate::catalog::voices;
 use crate::wire::json::{self, Object};
 use crate::wire::splice::Edit;
@@ -22,43 +22,41 @@ pub(super) struct Wish {
     pub(super) content_type: Option<&'static str>,
     /// As events, with the sound in them.
     pub(super) is_events: bool,
-    /// Text that is spoken (UTF-8 bytes).
-    pub(super) spoken_bytes: u64,
 }
 
 /// What the request asks for.
 ///
 /// # Errors
-/// [`FieldError`] where a field cannot be carried.
-pub(super) fn read(head: &RequestHead<'_>) -> Result<Wish, FieldError> {
+/// [`BridgeError`] where a field cannot be carried.
+pub(super) fn read(head: &RequestHead<'_>) -> Result<Wish, BridgeError> {
     check_speed(head)?;
     check_voice(head)?;
     if head.object.has("instructions") && head.object.string("instructions").is_none() {
-        return Err(FieldError::new("instructions", "`instructions` must be a string."));
+        return Err(BridgeError::about("instructions", "`instructions` must be a string."));
     }
     let format = text(head, "response_format")?.unwrap_or(Cow::Borrowed("mp3"));
     let is_events = match text(head, "stream_format")?.as_deref() {
         None | Some("audio") => false,
         Some("sse") => true,
-        Some(_) => return Err(FieldError::new("stream_format", "`stream_format` must be `audio` or `sse`.")),
+        Some(_) => return Err(BridgeError::about("stream_format", "`stream_format` must be `audio` or `sse`.")),
     };
-    Ok(Wish { content_type: content_type(&format)?, is_events, spoken_bytes: 0 })
+    Ok(Wish { content_type: content_type(&format)?, is_events })
 }
 
-fn text<'a>(head: &RequestHead<'a>, key: &'static str) -> Result<Option<Cow<'a, str>>, FieldError> {
+fn text<'a>(head: &RequestHead<'a>, key: &'static str) -> Result<Option<Cow<'a, str>>, BridgeError> {
     match head.object.string(key) {
-        None if head.object.has(key) => Err(FieldError::new(key, format!("`{key}` must be a string."))),
+        None if head.object.has(key) => Err(BridgeError::about(key, format!("`{key}` must be a string."))),
         text => Ok(text),
     }
 }
 
-fn content_type(format: &str) -> Result<Option<&'static str>, FieldError> {
+fn content_type(format: &str) -> Result<Option<&'static str>, BridgeError> {
     match format {
         "mp3" => Ok(Some("audio/mpeg")),
         "opus" => Ok(Some("audio/opus")),
         "wav" => Ok(Some("audio/wav")),
         "pcm" => Ok(Some("audio/pcm")),
-        "aac" | "flac" => Err(FieldError::unsupported(
+        "aac" | "flac" => Err(BridgeError::unsupported(
             "response_format",
             format!("SiliconFlow does not make `{format}`. Use `mp3`, `opus`, `wav` or `pcm` as `response_format`."),
         )),
@@ -66,17 +64,18 @@ fn content_type(format: &str) -> Result<Option<&'static str>, FieldError> {
     }
 }
 
-fn check_speed(head: &RequestHead<'_>) -> Result<(), FieldError> {
+fn check_speed(head: &RequestHead<'_>) -> Result<(), BridgeError> {
     let Some(speed) = head.object.get("speed").filter(|speed| speed.value != "null") else { return Ok(()) };
     let is_fine = speed.value.parse::<f64>().is_ok_and(|speed| (0.25..=4.0).contains(&speed));
-    if is_fine { Ok(()) } else { Err(FieldError::new("speed", "`speed` must be a number from 0.25 to 4.0.")) }
+    if is_fine { Ok(()) } else { Err(BridgeError::about("speed", "`speed` must be a number from 0.25 to 4.0.")) }
 }
 
-fn check_voice(head: &RequestHead<'_>) -> Result<(), FieldError> {
+fn check_voice(head: &RequestHead<'_>) -> Result<(), BridgeError> {
     let Some(voice) = head.object.get("voice").filter(|voice| voice.value != "null") else { return Ok(()) };
     let is_fine = json::string(voice.value).is_some() || id(voice.value).is_some();
-    let message = "`voice` must be a name such as `alloy` or `anna`, an uploaded voice `speech:…`, or `{\"id\": \"…\"}`.";
-    if is_fine { Ok(()) } else { Err(FieldError::new("voice", message)) }
+    let message =
+        "`voice` must be a name such as `alloy` or `anna`, an uploaded voice `speech:…`, or `{\"id\": \"…\"}`.";
+    if is_fine { Ok(()) } else { Err(BridgeError::about("voice", message)) }
 }
 
 /// The id in a voice that is an object.
@@ -216,7 +215,7 @@ mod tests {
         ] {
             let body = format!(r#"{{"model":"m","input":"hi"{more}}}"#);
             let head = RequestHead::parse(body.as_bytes()).unwrap();
-            assert_eq!(read(&head).unwrap_err().param, Some(param), "{more}");
+            assert_eq!(read(&head).unwrap_err().param.as_deref(), Some(param), "{more}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Uploads on their way upstream: counted, timed, and a form's model name seen to as it passes.
+//! Uploads on their way upstream: counted, timed, and a form's model name and other fields seen to as they pass.
 //! However large the file, a few KiB of it are held.
 
 use std::pin::Pin;
@@ -22,6 +22,34 @@ use crate::wire::multipart::FormTap;
 
 /// Which model is called for the one named in a form.
 type Choose = Box<dyn Fn(&str) -> Result<Candidate, GatewayError> + Send + Sync>;
+
+/// Notes a field of a form that is not its model.
+pub(super) type Note = Box<dyn FnMut(&'static str, &str) -> Result<(), GatewayError> + Send + Sync>;
+
+/// A form, and what is seen to in it.
+pub(super) struct Form {
+    pub(super) tap: FormTap,
+    /// What decides about its model, where it has one.
+    pub(super) model: Option<FormModel>,
+    pub(super) note: Note,
+    /// Whether fields may be left out.
+    pub(super) may_shrink: bool,
+    /// Why the form was stopped.
+    pub(super) refusal: Arc<Mutex<Option<GatewayError>>>,
+}
+
+impl Form {
+    fn push(&mut self, data: &[u8]) -> Result<Bytes, BodyFailure> {
+        let Self { tap, model, note, refusal, .. } = self;
+        tap.push(data, &mut |name, value| match model {
+            Some(model) if name == "model" => model.decide(value),
+            _ => note(name, value).map(|()| None).map_err(|error| {
+                *refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                BodyFailure::Caller(format!("`{name}` was refused"))
+            }),
+        })
+    }
+}
 
 /// What decides about the model named in a form, and where it is noted.
 pub(super) struct FormModel {
@@ -65,7 +93,7 @@ impl FormModel {
 /// A caller's body, streamed.
 pub(super) struct Upload {
     incoming: Incoming,
-    form: Option<(FormTap, FormModel)>,
+    form: Option<Form>,
     limits: BodyLimits,
     received: u64,
     started: Instant,
@@ -84,7 +112,7 @@ pub(super) struct Upload {
 
 impl Upload {
     /// Streams `incoming`; `form` when it is one.
-    pub(super) fn body(incoming: Incoming, form: Option<(FormTap, FormModel)>, limits: BodyLimits) -> RequestBody {
+    pub(super) fn body(incoming: Incoming, form: Option<Form>, limits: BodyLimits) -> RequestBody {
         let started = Instant::now();
         let timer = Box::pin(sleep_until(limits.deadline(started, 0)));
         let (until_sent, sent) = oneshot::channel();
@@ -115,7 +143,7 @@ impl Upload {
 
     /// Ready when nothing holds it back. The time until then is not the caller's.
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BodyFailure>> {
-        let Some((_, model)) = &mut self.form else { return Poll::Ready(Ok(())) };
+        let Some(model) = self.form.as_mut().and_then(|form| form.model.as_mut()) else { return Poll::Ready(Ok(())) };
         match model.gate.poll_open(context) {
             Poll::Pending => {
                 self.held_since.get_or_insert_with(Instant::now);
@@ -146,7 +174,7 @@ impl Upload {
             return Err(BodyFailure::TooLarge(self.limits.most_bytes));
         }
         match &mut self.form {
-            Some((tap, model)) => tap.push(&data, &mut |asked| model.decide(asked)),
+            Some(form) => form.push(&data),
             None => Ok(data),
         }
     }
@@ -154,7 +182,7 @@ impl Upload {
     /// If no model was seen until now, none will be. It may still name one to a reader more lenient than ours.
     fn received_all(&mut self) -> Result<(), BodyFailure> {
         self.is_received = true;
-        let Some((_, model)) = &mut self.form else { return Ok(()) };
+        let Some(model) = self.form.as_mut().and_then(|form| form.model.as_mut()) else { return Ok(()) };
         if model.is_guarded && model.seen.get().is_none() {
             return Err(BodyFailure::Model(String::new()));
         }
@@ -165,7 +193,7 @@ impl Upload {
     fn end(&mut self) -> Option<Result<Frame<Bytes>, BodyFailure>> {
         self.is_over = true;
         let kept = self.kept_back.take().unwrap_or_default();
-        let last = self.form.as_mut().map(|(tap, _)| tap.finish()).unwrap_or_default();
+        let last = self.form.as_mut().map(|form| form.tap.finish()).unwrap_or_default();
         let last = if kept.is_empty() { last } else { Bytes::from([kept, last].concat()) };
         (!last.is_empty()).then(|| Ok(Frame::data(last)))
     }
@@ -209,10 +237,12 @@ impl Body for Upload {
         self.is_over || (self.form.is_none() && self.incoming.is_end_stream())
     }
 
-    /// The caller's own length, unless a replaced model name may change it.
+    /// The caller's own length, unless a replaced model name or a field that is left out may change it.
     fn size_hint(&self) -> SizeHint {
         match &self.form {
-            Some((_, model)) if model.may_rename => SizeHint::default(),
+            Some(form) if form.may_shrink || form.model.as_ref().is_some_and(|model| model.may_rename) => {
+                SizeHint::default()
+            }
             _ => self.incoming.size_hint(),
         }
     }

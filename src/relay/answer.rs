@@ -19,6 +19,9 @@ pub enum AnswerFault {
     /// Something came that is not JSON, such as a page of a proxy in between.
     #[error("SiliconFlow answered 200 with something that is not JSON.")]
     NotJson,
+    /// Text where sound should be.
+    #[error("SiliconFlow answered 200 with text where sound should be.")]
+    NotSound,
     /// It is compressed although nobody asked for that, and cannot be read.
     #[error("SiliconFlow compressed an answer although it was not asked to (content-encoding: {0}).")]
     Compressed(String),

@@ -20,6 +20,7 @@ mod paid;
 pub mod relayed;
 pub mod restream;
 pub mod settle;
+pub mod speech_stream;
 pub mod translate;
 pub mod usage;
 pub mod usage_tap;

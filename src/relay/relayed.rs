@@ -14,6 +14,7 @@ use super::chat_stream::{ChatStream, StreamFault};
 use super::cut::Cut;
 use super::gathered::{Gathered, MOST_JOINED};
 use super::settle::{Outcome, Settlement};
+use super::speech_stream::SpeechStream;
 use super::usage::{Certainty, Usage};
 use super::usage_tap::UsageTap;
 
@@ -29,6 +30,8 @@ pub enum Tap {
     Chat(Box<ChatStream>),
     /// Other event streams: passed, searched for usage.
     Events(Box<UsageTap>),
+    /// Sound that goes as events.
+    Speech(Box<SpeechStream>),
     /// Anything else: passed unseen.
     Opaque,
 }
@@ -177,7 +180,7 @@ impl Relayed {
     fn has_its_end(&self) -> bool {
         match &self.tap {
             Tap::Chat(chat) => chat.is_done(),
-            Tap::Events(_) => false,
+            Tap::Events(_) | Tap::Speech(_) => false,
             Tap::Opaque => self.upstream.is_end_stream(),
         }
     }
@@ -191,6 +194,7 @@ impl Relayed {
                 tap.look(&data);
                 data
             }
+            Tap::Speech(speech) => speech.push(&data),
             Tap::Opaque => data,
         };
         if !out.is_empty() {
@@ -202,7 +206,7 @@ impl Relayed {
     fn fault(&self) -> Option<StreamFault> {
         match &self.tap {
             Tap::Chat(chat) => chat.fault().cloned(),
-            Tap::Events(_) | Tap::Opaque => None,
+            Tap::Events(_) | Tap::Speech(_) | Tap::Opaque => None,
         }
     }
 
@@ -236,10 +240,12 @@ impl Relayed {
 
     /// The upstream's body is over.
     fn ended(&mut self) -> Poll<Option<Result<Frame<Bytes>, RelayError>>> {
-        if let Tap::Chat(chat) = &mut self.tap {
-            let last = chat.finish();
-            self.gathered.push(last);
-        }
+        let last = match &mut self.tap {
+            Tap::Chat(chat) => chat.finish(),
+            Tap::Speech(speech) => speech.finish(),
+            Tap::Events(_) | Tap::Opaque => Bytes::new(),
+        };
+        self.gathered.push(last);
         if let Some(fault) = self.fault() {
             return self.failed(RelayError::Stream(fault));
         }
@@ -295,7 +301,7 @@ impl Relayed {
         match &self.tap {
             Tap::Chat(chat) => chat.usage(is_complete),
             Tap::Events(tap) => tap.tokens().map_or(known, |tokens| Usage { tokens, certainty, ..known }),
-            Tap::Opaque => known,
+            Tap::Speech(_) | Tap::Opaque => known,
         }
     }
 }

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     "CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     super::ledger::tables::STEP,
     super::keys::STEP,
+    super::jobs::STEP,
 ];
 
 /// Takes the steps that are missing, each with its number or not at all.

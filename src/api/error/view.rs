@@ -74,6 +74,8 @@ impl GatewayError {
             Self::Thinking(field, _) => {
                 caller(400, Some("unsupported_parameter"), "thinking").about(Some(field)).never()
             }
+            Self::Absent(_) => caller(404, Some("unknown_url"), "no_route").never(),
+            Self::NoFile(_) => caller(404, None, "no_file").about(Some("id")).never(),
             Self::Bridge(error) => caller(400, error.code, "unsupported").about(error.param.as_deref()).never(),
             Self::Policy => caller(400, None, "malformed").about(Some("x-flowgate-policy")).never(),
             Self::FreeOnlyEndpoint(_) => caller(403, Some("endpoint_not_allowed"), "endpoint").never(),
@@ -157,7 +159,9 @@ fn overloaded(label: &'static str, wait: Duration) -> View {
 fn route_view(error: &RouteError) -> View {
     match error {
         RouteError::Unknown(_) => caller(404, Some("unknown_url"), "no_route"),
-        RouteError::Responses | RouteError::Variations => caller(404, Some("unknown_url"), "no_route").never(),
+        RouteError::Responses | RouteError::Variations | RouteError::Translations => {
+            caller(404, Some("unknown_url"), "no_route").never()
+        }
         RouteError::Method { .. } => caller(405, None, "method").never(),
         RouteError::Climbs => caller(400, None, "malformed").never(),
     }

@@ -43,21 +43,33 @@ pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[Row])
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    file_within(&transaction, known, rows)?;
+    transaction.commit()
+}
+
+/// Files `rows` together with whatever else `transaction` does.
+///
+/// # Errors
+/// What the database says; the transaction must not be committed then, and `known` not be used any more.
+pub(in crate::store) fn file_within(
+    transaction: &Transaction<'_>,
+    known: &mut Known,
+    rows: &[Row],
+) -> rusqlite::Result<()> {
     let (mut sums, mut days) = (Sums::default(), Days::default());
-    let forgotten = Forgotten::read(&transaction)?;
+    let forgotten = Forgotten::read(transaction)?;
     let mut into_rows = transaction.prepare_cached(INSERT)?;
     for row in rows.iter().filter(|row| !forgotten.had(row)) {
-        let group = known.group(&transaction, row)?;
-        if insert(&transaction, &mut into_rows, known, row, group)? {
+        let group = known.group(transaction, row)?;
+        if insert(transaction, &mut into_rows, known, row, group)? {
             let day = date::day_of_ms(row.at_ms.min(MOST));
             sums.entry((day, group)).or_default().add(&Sum::of(row));
             days.count(day, row.seq);
         }
     }
     drop(into_rows);
-    add(&transaction, &sums)?;
-    days.write(&transaction)?;
-    transaction.commit()
+    add(transaction, &sums)?;
+    days.write(transaction)
 }
 
 /// Whether the row is new.

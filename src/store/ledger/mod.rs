@@ -16,6 +16,7 @@ mod words;
 
 use super::Database;
 use crate::ledger::{Query, Row, Store, StoreError, Sum};
+pub(super) use filing::file_within;
 pub(super) use words::Known;
 
 impl Store for Database {
