@@ -9,6 +9,8 @@ pub enum Kind {
     Picture,
     /// A video.
     Video,
+    /// What came of a batch: JSON, line by line.
+    Lines,
 }
 
 impl Kind {
@@ -17,6 +19,7 @@ impl Kind {
         match self {
             Self::Picture => "picture",
             Self::Video => "video",
+            Self::Lines => "result of a batch",
         }
     }
 
@@ -26,6 +29,8 @@ impl Kind {
         match self {
             Self::Picture => 16 << 20,
             Self::Video => 512 << 20,
+            // 5,000 lines (siliconflow-api.md, section 13) of 200 KB each.
+            Self::Lines => 1 << 30,
         }
     }
 }
@@ -43,6 +48,8 @@ pub enum Format {
     Gif,
     /// MP4.
     Mp4,
+    /// Lines of JSON. Text says nothing of itself: it is only taken where lines were asked for.
+    Jsonl,
 }
 
 /// Reads bytes at an offset into all of a buffer.
@@ -56,7 +63,7 @@ const TAIL: u64 = 1024;
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::Webp, Self::Gif, Self::Mp4];
+    pub const ALL: [Self; 6] = [Self::Png, Self::Jpeg, Self::Webp, Self::Gif, Self::Mp4, Self::Jsonl];
 
     /// The format of a file that begins with `head`.
     pub fn of(head: &[u8]) -> Option<Self> {
@@ -76,9 +83,21 @@ impl Format {
         }
     }
 
+    /// The format of a file that was asked for as `kind` and begins with `head`.
+    pub fn of_kind(kind: Kind, head: &[u8]) -> Option<Self> {
+        match kind {
+            Kind::Lines => matches!(head.first(), None | Some(b'{')).then_some(Self::Jsonl),
+            kind => Self::of(head).filter(|format| format.kind() == kind),
+        }
+    }
+
     /// What it is a format of.
     pub fn kind(self) -> Kind {
-        if self == Self::Mp4 { Kind::Video } else { Kind::Picture }
+        match self {
+            Self::Mp4 => Kind::Video,
+            Self::Jsonl => Kind::Lines,
+            _ => Kind::Picture,
+        }
     }
 
     /// The MIME type.
@@ -89,6 +108,7 @@ impl Format {
             Self::Webp => "image/webp",
             Self::Gif => "image/gif",
             Self::Mp4 => "video/mp4",
+            Self::Jsonl => "application/jsonl",
         }
     }
 
@@ -100,6 +120,7 @@ impl Format {
             Self::Webp => "webp",
             Self::Gif => "gif",
             Self::Mp4 => "mp4",
+            Self::Jsonl => "jsonl",
         }
     }
 
@@ -118,6 +139,12 @@ impl Format {
                 Ok(u64::from(u32::from_le_bytes(size)) + 8 <= length)
             }
             Self::Mp4 => boxes_fit(length, read),
+            Self::Jsonl if length == 0 => Ok(true),
+            Self::Jsonl => {
+                let mut last = [0];
+                read(length - 1, &mut last)?;
+                Ok(matches!(last, [b'\n' | b'}']))
+            }
         }
     }
 }
@@ -216,6 +243,22 @@ mod tests {
         let lies = [&ftyp[..], &1_u32.to_be_bytes(), b"mdat", &u64::MAX.to_be_bytes()].concat();
         let tiny = [&ftyp[..], &4_u32.to_be_bytes(), b"mdat"].concat();
         assert!(!whole(&lies) && !whole(&tiny));
+    }
+
+    #[test]
+    fn lines_are_lines_only_where_they_were_asked_for() {
+        assert_eq!(Format::of_kind(Kind::Lines, b"{\"custom_id\":1}"), Some(Format::Jsonl));
+        assert_eq!(Format::of_kind(Kind::Lines, b""), Some(Format::Jsonl));
+        assert_eq!(Format::of_kind(Kind::Lines, b"<?xml version="), None);
+        assert_eq!(Format::of_kind(Kind::Picture, b"{\"custom_id\":1}"), None);
+        let whole = |text: &'static [u8]| {
+            let read = |at: u64, out: &mut [u8]| {
+                out.copy_from_slice(&text[usize::try_from(at).unwrap()..][..out.len()]);
+                Ok(())
+            };
+            Format::Jsonl.is_whole(text.len() as u64, &read).unwrap()
+        };
+        assert!(whole(b"") && whole(b"{}\n") && whole(b"{}") && !whole(b"{\"a\":1"));
     }
 
     proptest! {

@@ -85,7 +85,7 @@ impl Receiver {
     }
 
     fn judge(&mut self) -> Result<Format, MediaError> {
-        let format = Format::of(&self.head).filter(|format| format.kind() == self.kind);
+        let format = Format::of_kind(self.kind, &self.head);
         self.format = format;
         format.ok_or(MediaError::Content(self.kind.word()))
     }
