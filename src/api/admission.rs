@@ -210,9 +210,15 @@ impl Exchange {
         self.settlement.paid.as_ref().and_then(|paid| paid.payer.as_ref())
     }
 
+    /// The account where files and batches are: what one account has, the others do not know.
+    fn pinned(&self) -> Option<&Arc<str>> {
+        let is_stored = matches!(self.target.route, Route::Files | Route::Batches);
+        self.snapshot.quota.accounts.first().filter(|_| is_stored).map(|(account, _)| &account.name)
+    }
+
     /// Its key, if there is one; without it any will do.
     fn paying_lease(&self) -> Result<Option<KeyLease>, GatewayError> {
-        let Some(payer) = self.payer() else { return Ok(None) };
+        let Some(payer) = self.payer().or_else(|| self.pinned()) else { return Ok(None) };
         let mut leases = self.snapshot.upstream.leases(Instant::now());
         let lease = leases.find(|lease| lease.account().name() == payer);
         lease.map(Some).ok_or_else(|| UpstreamError::KeysResting.into())

@@ -18,6 +18,7 @@ impl Exchange {
         match self.target.route {
             Route::Messages => self.messages(&body),
             Route::ImageEdits => Box::pin(async { images::edits::carry(self, &body) }).await,
+            Route::Videos => Box::pin(self.submission(body)).await,
             // Box the work of a protocol: the usual request's future stays small.
             _ => Ok(body),
         }

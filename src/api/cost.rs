@@ -29,7 +29,7 @@ pub(super) fn most(facts: &Facts, route: Route, head: &RequestHead<'_>, size: &S
         input_tokens: size.ask.prompt.upper(CAUTION),
         output_tokens: if route.answers_tokens() { learned.max(said()).saturating_mul(answers) } else { 0 },
         images: size.ask.images,
-        videos: u64::from(route == Route::Video),
+        videos: videos(route, head),
         // Whatever model it will be: the style is counted too.
         utf8_bytes: spoken(route, head, "CosyVoice2"),
         ..Consumed::default()
@@ -55,10 +55,15 @@ pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>, 
     Usage {
         tokens: Tokens { input: tokens(|ask| ask.prompt), output: tokens(|ask| ask.output), ..Tokens::default() },
         images: ask.map_or(0, |ask| ask.images),
-        videos: u64::from(route == Route::Video),
+        videos: videos(route, head),
         spoken_bytes: spoken(route, head, model),
         certainty: Certainty::Estimated,
     }
+}
+
+/// Videos that it will make: one, unless it only asks how one is doing.
+fn videos(route: Route, head: &RequestHead<'_>) -> u64 {
+    u64::from(route == Route::Video && !head.model.is_empty())
 }
 
 fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {

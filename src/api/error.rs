@@ -122,6 +122,17 @@ pub enum GatewayError {
     /// Something of OpenAI's that SiliconFlow does not have, and what to do in its place.
     #[error("{0}")]
     Absent(&'static str),
+    /// What keeps jobs cannot be reached; why is in the log.
+    #[error(
+        "The gateway cannot reach its record of videos and batches at the moment. Try again; if it stays so, the operator has to look at it."
+    )]
+    Jobs,
+    /// A job that is not there, or is another key's: its kind, its id.
+    #[error("There is no {0} `{1}` of this key.")]
+    NoJob(&'static str, String),
+    /// A video that is not there yet: its status.
+    #[error("The video is not there: its status is `{0}`. `GET /v1/videos/{{id}}` says when it is `completed`.")]
+    NotReady(String),
     /// A file that is not there.
     #[error("There is no file `{0}`. `GET /v1/files` lists those that there are.")]
     NoFile(String),

@@ -74,7 +74,7 @@ impl Gateway {
 }
 
 /// What is sent of `found`: all, a part of it, or only that it has not changed.
-fn handed_out(found: &Found, parts: &request::Parts) -> (StatusCode, HeaderMap, Pieces) {
+pub(super) fn handed_out(found: &Found, parts: &request::Parts) -> (StatusCode, HeaderMap, Pieces) {
     let etag = format!("\"{}\"", found.digest);
     let asked = |name| parts.headers.get(name).and_then(headers::text);
     let mut headers = own_headers(found, &etag);

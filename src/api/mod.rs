@@ -6,6 +6,7 @@
 
 mod admission;
 pub mod answers;
+mod batches;
 mod bill;
 pub mod body;
 mod bridges;
@@ -29,6 +30,7 @@ mod limits;
 mod media;
 pub mod messages;
 mod models;
+mod page;
 mod patience;
 mod range;
 mod ratelimit;
@@ -43,6 +45,7 @@ mod transcripts;
 mod turn;
 mod upload;
 mod usage;
+mod videos;
 mod voices;
 mod walk;
 mod weigh;

@@ -35,6 +35,8 @@ pub enum Route {
     Voices,
     /// `POST /video/submit`, `/video/status`
     Video,
+    /// `/videos`, `/videos/*` (OpenAI's)
+    Videos,
     /// `/files`, `/files/*`
     Files,
     /// `/batches`, `/batches/*`
@@ -120,7 +122,7 @@ pub enum RouteError {
 
 impl Route {
     /// Every endpoint that a key may be limited to: all that run something, and have a name.
-    pub const NAMED: [Self; 13] = [
+    pub const NAMED: [Self; 14] = [
         Self::Chat,
         Self::Completions,
         Self::Messages,
@@ -132,6 +134,7 @@ impl Route {
         Self::Transcriptions,
         Self::Voices,
         Self::Video,
+        Self::Videos,
         Self::Files,
         Self::Batches,
     ];
@@ -151,6 +154,7 @@ impl Route {
             Self::Transcriptions => "/audio/transcriptions",
             Self::Voices => "/audio/voice",
             Self::Video => "/video",
+            Self::Videos => "/videos",
             Self::Files => "/files",
             Self::Batches => "/batches",
             Self::Models => "/models",
@@ -170,7 +174,7 @@ impl Route {
             Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
             Self::Models | Self::Model | Self::Limits | Self::Usage | Self::Media => BodyKind::Nothing,
-            Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
+            Self::Videos | Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
         }
     }
 
@@ -181,7 +185,7 @@ impl Route {
 
     /// Whether a key that is limited to some models may use it: what runs there can be seen.
     pub fn shows_its_model(self) -> bool {
-        self.body_kind() != BodyKind::Streamed
+        self.body_kind() != BodyKind::Streamed || self == Self::Videos
     }
 
     /// Whether it only shows what there is: a key that is limited to some endpoints may look.
@@ -243,11 +247,13 @@ impl Route {
             "audio/transcriptions" => Self::Transcriptions,
             "uploads/audio/voice" | "audio/voice/list" | "audio/voice/deletions" => Self::Voices,
             "video/submit" | "video/status" => Self::Video,
+            "videos" => Self::Videos,
             "files" => Self::Files,
             "batches" => Self::Batches,
             "models" => Self::Models,
             "flowgate/limits" => Self::Limits,
             "flowgate/usage" => Self::Usage,
+            _ if path.starts_with("videos/") => Self::Videos,
             _ if path.starts_with("files/") => Self::Files,
             _ if path.starts_with("batches/") => Self::Batches,
             _ if path.starts_with("models/") => Self::Model,

@@ -8,13 +8,13 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, header, request};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::error;
 
 use super::answers::{self, Expected};
-use super::body::{self, Room};
+use super::body::{self, HeldBody, Room};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::face::Face;
@@ -24,7 +24,9 @@ use super::patience::{self, KeepAlive};
 use super::route::{BodyKind, Route, Target};
 use super::shape::{self, Shape};
 use super::snapshot::Snapshot;
-use super::{budget, choice, count_tokens, limits, media, models, ratelimit, request_id, speech, usage};
+use super::{
+    batches, budget, choice, count_tokens, limits, media, models, ratelimit, request_id, speech, usage, videos,
+};
 use crate::catalog::plan::Right;
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -197,7 +199,8 @@ impl Gateway {
         };
         settlement.key = tenant.name.clone();
         // Whoever asks the gateway itself uses nothing.
-        settlement.entry = (!target.route.is_own()).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
+        let is_own = target.route.is_own() || (target.route == Route::Videos && parts.method != Method::POST);
+        settlement.entry = (!is_own).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
         let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));
@@ -256,9 +259,24 @@ impl Gateway {
                 Some(boundary) => Box::pin(exchange.upload(body, Some(&boundary))).await,
                 None => self.json(exchange, body).await,
             },
+            BodyKind::Streamed if exchange.target.route == Route::Videos => {
+                match videos::asked(&parts.method, parts_path(exchange))? {
+                    videos::Asked::Create => self.json(exchange, body).await,
+                    asked => Box::pin(exchange.videos(asked, parts)).await,
+                }
+            }
+            BodyKind::Streamed if exchange.target.route == Route::Batches => {
+                match batches::asked(&parts.method, parts_path(exchange)) {
+                    Some(asked) => {
+                        let held = self.held(exchange, body).await?;
+                        Box::pin(exchange.batches(asked, held.bytes.clone())).await
+                    }
+                    None => Box::pin(exchange.upload(body, None)).await,
+                }
+            }
             BodyKind::Streamed if exchange.target.route == Route::Files => {
                 let boundary = multipart_boundary(&parts.headers);
-                Box::pin(exchange.files(body, boundary.as_deref())).await
+                Box::pin(exchange.files(parts, body, boundary.as_deref())).await
             }
             BodyKind::Streamed => Box::pin(exchange.upload(body, None)).await,
             BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
@@ -270,17 +288,23 @@ impl Gateway {
         }
     }
 
+    /// Step 2.
+    async fn held(&self, exchange: &Exchange, body: &mut Option<Incoming>) -> Result<HeldBody, GatewayError> {
+        match body {
+            Some(body) => Ok(body::read(body, exchange.snapshot.settings.body, &self.room).await?),
+            None => Err(GatewayError::Panic),
+        }
+    }
+
     /// Steps 2 to 11 for a JSON body: read body, read head, resolve model, rewrite, call, relay.
     async fn json(
         &self,
         exchange: &mut Exchange,
         body: &mut Option<Incoming>,
     ) -> Result<answers::Answered, GatewayError> {
-        let mut held = match body {
-            Some(body) => body::read(body, exchange.snapshot.settings.body, &self.room).await?,
-            None => return Err(GatewayError::Panic),
-        };
-        if held.bytes.is_empty() && !exchange.target.route.needs_model() {
+        let mut held = self.held(exchange, body).await?;
+        let is_translated = exchange.target.route == Route::Videos;
+        if held.bytes.is_empty() && !exchange.target.route.needs_model() && !is_translated {
             let answer = exchange.call(RequestBody::Full(Bytes::new()), None).await?;
             return answers::read(exchange, answer, Expected::default()).await;
         }
@@ -332,6 +356,11 @@ impl Gateway {
         let response = error.response(face, &settlement.request_id);
         with_request_id(response, &settlement.request_id, face)
     }
+}
+
+/// The path without its query.
+fn parts_path(exchange: &Exchange) -> &str {
+    exchange.target.path.split('?').next().unwrap_or_default()
 }
 
 fn multipart_boundary(headers: &HeaderMap) -> Option<String> {

@@ -10,7 +10,7 @@ use super::answers::{self, Answered, Content};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::route::Route;
-use super::{files, headers, speech, transcripts, voices};
+use super::{batches, files, headers, speech, transcripts, voices};
 use crate::relay::answer::AnswerFault;
 use crate::relay::collect::collect;
 use crate::relay::relayed::Tap;
@@ -27,6 +27,10 @@ pub(super) enum Shape {
     Transcript(Arc<Mutex<transcripts::Asked>>),
     /// Files.
     Files(files::Asked),
+    /// A video job of this size.
+    Video(String),
+    /// Batches.
+    Batches(batches::Asked),
     /// Voices, with the presets.
     Voices(Vec<serde_json::Value>),
 }
@@ -59,6 +63,8 @@ impl Answered {
                 self.transcript(exchange, lease, upstream, body, asked).await
             }
             Shape::Files(asked) => self.files(exchange, lease, body, asked).await,
+            Shape::Video(size) => self.video_begun(exchange, lease, body, size).await,
+            Shape::Batches(asked) => self.batches(exchange, lease, body, asked).await,
             Shape::Voices(presets) => {
                 let read = answers::whole(exchange, lease, body).await?;
                 let list = voices::with(&read.bytes, presets);

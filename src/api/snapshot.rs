@@ -12,6 +12,7 @@ use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
 use crate::catalog::live::Live;
 use crate::catalog::policy::Rules;
+use crate::jobs::JobStore;
 use crate::ledger::{Book, Store};
 use crate::media::Keeper;
 use crate::relay::leaving::Drainer;
@@ -70,6 +71,8 @@ pub struct Snapshot {
     pub media: Arc<Keeper>,
     /// Where links to them begin.
     pub origin: Origin,
+    /// Keeps what is made in the background.
+    pub jobs: Arc<dyn JobStore>,
     /// Limits and switches.
     pub settings: ApiSettings,
 }

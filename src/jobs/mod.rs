@@ -4,8 +4,10 @@
 
 mod job;
 mod memory;
+mod settings;
 mod store;
 
 pub use job::{Job, Kind, Phase, Yield};
 pub use memory::Memory;
+pub use settings::JobSettings;
 pub use store::JobStore;

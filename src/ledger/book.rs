@@ -244,6 +244,16 @@ impl Book {
         let _told_by_the_standing = self.wrote(log.flush().and_then(|()| log.probe()));
     }
 
+    /// A number for a row that goes into the store by itself.
+    pub fn number(&self) -> u64 {
+        self.next()
+    }
+
+    /// Tells those who count of a row that went into the store by itself.
+    pub fn tell(&self, row: &Row) {
+        (self.closed)(row);
+    }
+
     fn next(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -6,7 +6,8 @@
 //!   the request or of its end, is not documented; the caller chooses.
 //! * A band without a price for cached input keeps the one of the model; a model without one bills a hit as input.
 //! * Known and shown, but not counted: `price_in_image` (image tokens of two embedding and rerank models), because no usage
-//!   tells them apart. Not counted either: the discount of batches.
+//!   tells them apart.
+//! * Lines of a batch cost half ([`Price::of_batch`]).
 
 use std::time::{Duration, SystemTime};
 
@@ -102,6 +103,20 @@ impl OffPeak {
 }
 
 impl Price {
+    /// What the same costs in a batch: half (siliconflow-api.md, section 13), at any hour.
+    #[must_use]
+    pub fn of_batch(self) -> Self {
+        let half = |money: Money| Money::from_picos_cny(money.picos_cny() / 2);
+        let rates =
+            |rates: Rates| Rates { input: half(rates.input), cached: half(rates.cached), output: half(rates.output) };
+        Self {
+            tokens: rates(self.tokens),
+            long: self.long.map(|band| Band { rates: rates(band.rates), ..band }),
+            off_peak: None,
+            ..self
+        }
+    }
+
     /// What a token costs in a request with such an input at the moment `at`.
     pub fn rates(&self, input_tokens: u64, at: SystemTime) -> Rates {
         let long = self.long.filter(|band| input_tokens >= band.from_tokens).map(|band| band.rates);

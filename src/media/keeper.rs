@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -86,9 +87,28 @@ impl Found {
         Piece::File { file: self.file.clone(), from, to: to.min(self.length) }
     }
 
+    /// Reads all of it. Blocks on the disk.
+    pub fn reader(&self) -> impl io::Read + use<> {
+        Reader { file: self.file.clone(), at: 0 }
+    }
+
     /// All of it as base64.
     pub fn base64(&self) -> Piece {
         Piece::Base64 { file: self.file.clone(), length: self.length }
+    }
+}
+
+/// Reads a file that others read too: its place is its own.
+struct Reader {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl io::Read for Reader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(out, self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
@@ -127,6 +147,11 @@ impl Keeper {
     pub fn configure(&self, settings: MediaSettings, upstream: &str, tls: rustls::ClientConfig) {
         self.rules.store(Arc::new(Rules::new(settings, upstream, Arc::new(tls), self.resolve.clone())));
         self.sweep();
+    }
+
+    /// How long things are kept (seconds).
+    pub fn keeps_seconds(&self) -> u64 {
+        self.rules.load().settings.keep.as_secs()
     }
 
     /// Whether nothing is kept at all.

@@ -72,6 +72,7 @@ impl Built {
             policy: Arc::new(settings.policy.clone()),
             upstream: self.upstream.clone(),
             ledger: ledger.store(),
+            jobs: ledger.jobs.clone(),
             settings: settings.api.clone(),
         }
     }

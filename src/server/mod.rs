@@ -12,6 +12,7 @@ mod events;
 mod guarded_io;
 mod head_scan;
 mod herald;
+mod jobs;
 mod keys;
 mod ledger;
 mod media;

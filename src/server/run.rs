@@ -21,6 +21,7 @@ use super::door::Door;
 use super::drain::Drain;
 use super::guarded_io::IoLimits;
 use super::herald::Herald;
+use super::jobs::Poller;
 use super::keys::{self, Keys};
 use super::ledger::{self, Faults, Ledger, Restored};
 use super::media::Media;
@@ -71,6 +72,7 @@ pub struct Server {
     ledger: Arc<Ledger>,
     herald: Arc<Herald>,
     media: Arc<Media>,
+    poller: Arc<Poller>,
     drain: Drain,
     /// Connections, and answers that are read on without one.
     connections: TaskTracker,
@@ -153,6 +155,13 @@ impl Server {
             keys: keys.clone(),
             current: Mutex::new((settings.clone(), built)),
         };
+        let poller = Poller {
+            ledger: ledger.clone(),
+            spending: reloader.accounts.spending.clone(),
+            gateway: gateway.clone(),
+            keeper: media.keeper.clone(),
+            metrics: metrics.clone(),
+        };
         keys.put_in_force(&settings);
         metrics.loaded(true, now());
         let limits = limits(&settings);
@@ -192,6 +201,7 @@ impl Server {
             ledger,
             herald,
             media,
+            poller: Arc::new(poller),
             drain,
             connections,
             drain_timeout: settings.server.drain_timeout,
@@ -248,6 +258,9 @@ impl Server {
         let filing = async move { ledger.run(|| reloader.settings().ledger.keep).await };
         servants.spawn(is_over.clone().run_until_cancelled_owned(filing));
         let media = self.media.clone();
+        let (poller, reloader) = (self.poller.clone(), self.reloader.clone());
+        let asking = async move { poller.run(|| reloader.settings().jobs.poll).await };
+        servants.spawn(is_over.clone().run_until_cancelled_owned(asking));
         let sweeping = async move { media.run().await };
         servants.spawn(is_over.clone().run_until_cancelled_owned(sweeping));
         // A key that is taken back while the last streams finish is taken back.

@@ -8,6 +8,7 @@ use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 
 pub mod budget;
 mod families;
+pub mod jobs;
 pub mod keys;
 mod labels;
 pub mod ledger;
@@ -19,6 +20,7 @@ mod requests;
 
 use budget::BudgetMetrics;
 use families::Families;
+use jobs::JobMetrics;
 use keys::KeyMetrics;
 use labels::ModelLabels;
 pub use labels::{MAX_MODELS, OTHER};
@@ -66,6 +68,8 @@ pub struct Metrics {
     pub keys: KeyMetrics,
     /// Pictures and videos.
     pub media: MediaMetrics,
+    /// What is made in the background.
+    pub jobs: JobMetrics,
 }
 
 impl Metrics {
@@ -132,6 +136,7 @@ impl Metrics {
             models: ModelMetrics::new(&new)?,
             keys: KeyMetrics::new(&new)?,
             media: MediaMetrics::new(&new)?,
+            jobs: JobMetrics::new(&new)?,
         })
     }
 
@@ -154,6 +159,7 @@ impl Metrics {
         self.models.initialise();
         self.keys.initialise();
         self.media.initialise();
+        self.jobs.initialise();
         for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
             self.upstream_errors.with_label_values(&[*cause]);
         }

@@ -30,8 +30,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "wire",
         ],
     ),
-    ("config", &["api", "catalog", "ledger", "media", "quota", "state", "telemetry", "tenant", "upstream"]),
-    ("api", &["bridge", "jobs", "tenant", "catalog", "ledger", "media", "quota", "upstream", "relay", "wire", "telemetry"]),
+    ("config", &["api", "catalog", "jobs", "ledger", "media", "quota", "state", "telemetry", "tenant", "upstream"]),
+    (
+        "api",
+        &["bridge", "jobs", "tenant", "catalog", "ledger", "media", "quota", "upstream", "relay", "wire", "telemetry"],
+    ),
     ("admin", &["ledger", "telemetry", "tenant"]),
     ("bridge", &["relay", "wire"]),
     ("relay", &["ledger", "quota", "wire", "telemetry"]),

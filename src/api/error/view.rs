@@ -75,6 +75,9 @@ impl GatewayError {
                 caller(400, Some("unsupported_parameter"), "thinking").about(Some(field)).never()
             }
             Self::Absent(_) => caller(404, Some("unknown_url"), "no_route").never(),
+            Self::Jobs => server(503, "jobs_unavailable", "jobs"),
+            Self::NoJob(..) => caller(404, None, "no_file").about(Some("id")).never(),
+            Self::NotReady(_) => caller(409, Some("video_not_ready"), "not_ready"),
             Self::NoFile(_) => caller(404, None, "no_file").about(Some("id")).never(),
             Self::Bridge(error) => caller(400, error.code, "unsupported").about(error.param.as_deref()).never(),
             Self::Policy => caller(400, None, "malformed").about(Some("x-flowgate-policy")).never(),

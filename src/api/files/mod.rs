@@ -5,15 +5,19 @@ mod object;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::{Method, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Incoming;
 
 use super::answers::{self, Answered, Content};
+use super::batches;
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::shape::Shape;
 use crate::bridge::BridgeError;
+use crate::jobs::Kind;
 use crate::relay::answer::AnswerFault;
+use crate::relay::usage::Usage;
 use crate::upstream::KeyLease;
 use crate::upstream::refusal::Cause;
 use crate::wire::multipart::Way;
@@ -39,7 +43,7 @@ pub(super) enum Asked {
     /// What is known of one.
     One(String),
     /// What is in it.
-    Content,
+    Content(String),
     /// To delete it.
     Delete,
 }
@@ -51,7 +55,7 @@ fn asked(method: &Method, path: &str) -> Option<Asked> {
         (&Method::POST, None, ..) => Some(Asked::Upload(Arc::default())),
         (&Method::GET, None, ..) => Some(Asked::List),
         (&Method::GET, Some(id), None, _) => Some(Asked::One(id.to_owned())),
-        (&Method::GET, Some(_), Some("content"), None) => Some(Asked::Content),
+        (&Method::GET, Some(id), Some("content"), None) => Some(Asked::Content(id.to_owned())),
         (&Method::DELETE, Some(_), None, _) => Some(Asked::Delete),
         _ => None,
     }
@@ -81,11 +85,17 @@ impl Exchange {
     /// Steps 2 to 11 for files.
     pub(super) async fn files(
         &mut self,
+        parts: &Parts,
         body: &mut Option<Incoming>,
         boundary: Option<&str>,
     ) -> Result<Answered, GatewayError> {
         let path = self.target.path.split('?').next().unwrap_or_default();
         let Some(asked) = asked(&self.method, path) else { return self.upload(body, boundary).await };
+        if let Asked::One(id) | Asked::Content(id) = &asked
+            && let Some((made, batch)) = batches::Made::of(id)
+        {
+            return self.file_of_batch(&asked, made, batch, parts).await;
+        }
         if matches!(asked, Asked::One(_)) {
             "/files".clone_into(&mut self.target.path);
         }
@@ -94,12 +104,31 @@ impl Exchange {
         }
         self.upload(body, boundary).await.map_err(|error| absent(error, &asked))
     }
+
+    /// What a batch has made: it is kept here.
+    async fn file_of_batch(
+        &self,
+        asked: &Asked,
+        made: batches::Made,
+        batch: &str,
+        parts: &Parts,
+    ) -> Result<Answered, GatewayError> {
+        let job = self.job(Kind::Batch, batch).await?;
+        let file = batches::file(&job, made).ok_or_else(|| GatewayError::NoJob("file of batch", batch.to_owned()))?;
+        if matches!(asked, Asked::One(_)) {
+            return Ok(Answered::json(HeaderMap::new(), file, Usage::nothing(), Vec::new()));
+        }
+        let result = if made == batches::Made::Output { &job.output } else { &job.errors };
+        self.kept(&result.kept, parts).await
+    }
 }
 
 /// What the upstream does not have is told with what there is.
 fn absent(error: GatewayError, asked: &Asked) -> GatewayError {
     match (&error, asked) {
-        (GatewayError::Refused(refusal, _), Asked::Content) if is_absent(refusal) => GatewayError::Absent(NO_CONTENT),
+        (GatewayError::Refused(refusal, _), Asked::Content(_)) if is_absent(refusal) => {
+            GatewayError::Absent(NO_CONTENT)
+        }
         (GatewayError::Refused(refusal, _), Asked::Delete) if is_absent(refusal) => GatewayError::Absent(NO_DELETION),
         _ => error,
     }
@@ -145,7 +174,7 @@ mod tests {
         let asked = |method, path| asked(&method, path).map(|asked| format!("{asked:?}"));
         assert_eq!(asked(Method::GET, "/files").as_deref(), Some("List"));
         assert_eq!(asked(Method::GET, "/files/file-1").as_deref(), Some("One(\"file-1\")"));
-        assert_eq!(asked(Method::GET, "/files/file-1/content").as_deref(), Some("Content"));
+        assert_eq!(asked(Method::GET, "/files/file-1/content").as_deref(), Some("Content(\"file-1\")"));
         assert_eq!(asked(Method::DELETE, "/files/file-1").as_deref(), Some("Delete"));
         assert!(asked(Method::POST, "/files").is_some_and(|asked| asked.starts_with("Upload")));
         assert!(asked(Method::POST, "/files/file-1").is_none() && asked(Method::GET, "/files/a/content/b").is_none());

@@ -39,7 +39,9 @@ fn status(phase: Phase) -> &'static str {
 pub(super) fn list(videos: &[Value], has_more: bool) -> Bytes {
     let id = |video: Option<&Value>| video.map_or(Value::Null, |video| video["id"].clone());
     let (first, last) = (id(videos.first()), id(videos.last()));
-    json!({"object": "list", "data": videos, "first_id": first, "last_id": last, "has_more": has_more}).to_string().into()
+    json!({"object": "list", "data": videos, "first_id": first, "last_id": last, "has_more": has_more})
+        .to_string()
+        .into()
 }
 
 /// That one was deleted.

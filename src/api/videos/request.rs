@@ -52,7 +52,8 @@ pub(super) async fn of_form(form: Bytes, boundary: &str) -> Result<Submission, B
         let kind = field.content_type().map(ToString::to_string);
         let is_file = field.file_name().is_some();
         let value = field.bytes().await.map_err(broken)?;
-        let value = if is_file { data_url(&value, kind.as_deref()) } else { String::from_utf8_lossy(&value).into_owned() };
+        let value =
+            if is_file { data_url(&value, kind.as_deref()) } else { String::from_utf8_lossy(&value).into_owned() };
         fields.insert(name, Value::String(value));
     }
     // A form knows no numbers.
@@ -73,7 +74,10 @@ fn data_url(picture: &[u8], kind: Option<&str>) -> String {
 
 fn submission(mut fields: Map<String, Value>) -> Result<Submission, BridgeError> {
     if !fields.get("model").is_some_and(|model| model.as_str().is_some_and(|model| !model.is_empty())) {
-        return Err(BridgeError::about("model", "You must provide a model parameter, such as `Wan-AI/Wan2.2-T2V-A14B`."));
+        return Err(BridgeError::about(
+            "model",
+            "You must provide a model parameter, such as `Wan-AI/Wan2.2-T2V-A14B`.",
+        ));
     }
     let (size, mut edits) = size(&mut fields)?;
     if let Some(reference) = fields.remove("input_reference").filter(|reference| !reference.is_null()) {
@@ -116,7 +120,9 @@ fn picture(reference: Value) -> Result<String, BridgeError> {
         Value::String(url) => Ok(url),
         Value::Object(mut reference) => match reference.remove("image_url") {
             Some(Value::String(url)) => Ok(url),
-            _ => refused("Send the picture itself, or `{\"image_url\": \"…\"}` with its URL or a data URL: files cannot be referred to."),
+            _ => refused(
+                "Send the picture itself, or `{\"image_url\": \"…\"}` with its URL or a data URL: files cannot be referred to.",
+            ),
         },
         _ => refused("`input_reference` must be a picture."),
     }
@@ -141,7 +147,11 @@ mod tests {
         };
         for (more, becomes, edits) in [
             (json!({}), json!({"image_size": "720x1280"}), vec!["default-size"]),
-            (json!({"size": "1280x720", "seconds": "4"}), json!({"image_size": "1280x720"}), vec!["size", "without-seconds"]),
+            (
+                json!({"size": "1280x720", "seconds": "4"}),
+                json!({"image_size": "1280x720"}),
+                vec!["size", "without-seconds"],
+            ),
             (json!({"image_size": "960x960", "seed": 7}), json!({"image_size": "960x960", "seed": 7}), vec![]),
             (
                 json!({"size": "1280x720", "input_reference": {"image_url": "https://x/y.png"}}),

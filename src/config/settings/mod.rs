@@ -5,6 +5,7 @@ mod admin;
 mod allowance;
 mod budget;
 mod catalogue;
+mod jobs;
 mod keys;
 mod ledger;
 mod log;
@@ -29,6 +30,7 @@ use super::reader::Section;
 use crate::api::ApiSettings;
 use crate::catalog::alias::Aliases;
 use crate::catalog::policy::Rules;
+use crate::jobs::JobSettings;
 use crate::media::MediaSettings;
 use crate::telemetry::log::LogSettings;
 use crate::tenant::{KeyHash, OnRevoke, Team, Tenant};
@@ -70,6 +72,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// `[ledger]`
     pub ledger: LedgerSettings,
+    /// `[jobs]`
+    pub jobs: JobSettings,
     /// `[media]`
     pub media: MediaSettings,
     /// `[log]`
@@ -128,6 +132,7 @@ impl Settings {
                 state::read(section, overrides.upstream.is_none() && !overrides.is_keyless)
             }),
             ledger: root.section("ledger", ledger::read),
+            jobs: root.section("jobs", jobs::read),
             media: root.section("media", media::read),
             log: root.section("log", log::read),
             transport,

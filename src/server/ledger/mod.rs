@@ -14,6 +14,7 @@ use super::events::{EventRef, Postcard};
 use super::quota::Accounts;
 use super::state::Loaded;
 use crate::config::Settings;
+use crate::jobs::{JobStore, Memory};
 use crate::ledger::book::Closed;
 use crate::ledger::{Book, Dimension, Log, OnFault, Query, Row, Store, StoreError, date};
 use crate::quota::budget::{Amount, Scope};
@@ -39,6 +40,8 @@ pub(super) struct Ledger {
     pub(super) book: Arc<Book>,
     /// Who files; `None` where nothing is kept.
     pub(super) filer: Option<Arc<Filer>>,
+    /// Keeps what is made in the background.
+    pub(super) jobs: Arc<dyn JobStore>,
 }
 
 impl Ledger {
@@ -50,6 +53,10 @@ impl Ledger {
         accounts: &Arc<Accounts>,
         metrics: &Arc<Metrics>,
     ) -> Self {
+        let jobs: Arc<dyn JobStore> = match loaded {
+            Some(loaded) => loaded.database.clone(),
+            None => Arc::new(Memory::default()),
+        };
         let loaded = loaded.filter(|_| settings.ledger.is_kept);
         let over = Arc::new(Notify::new());
         let closed: Closed = {
@@ -63,7 +70,7 @@ impl Ledger {
         let book = Arc::new(Book::new(log, last_seq, policy(settings), closed));
         let filer =
             loaded.map(|loaded| Arc::new(Filer::new(book.clone(), loaded.database.clone(), metrics.clone(), over)));
-        Self { book, filer }
+        Self { book, filer, jobs }
     }
 
     /// Tells budgets that are new what was spent of them this month: at the start all of them. Blocks for milliseconds.
