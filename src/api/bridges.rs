@@ -19,7 +19,8 @@ impl Exchange {
             Route::Messages => self.messages(&body),
             Route::ImageEdits => Box::pin(async { images::edits::carry(self, &body) }).await,
             Route::Videos => Box::pin(self.submission(body)).await,
-            // Box the work of a protocol: the usual request's future stays small.
+            // Boxed: the usual request's future stays small.
+            Route::Responses => Box::pin(self.respond(body)).await,
             _ => Ok(body),
         }
     }

@@ -172,6 +172,14 @@ pub enum GatewayError {
         "There is no such picture or video here, or it is not yours to see. They are kept for a while only (`media.keep`), and opened by the key that made them or by the whole link, its signature included."
     )]
     NoMedia,
+    /// A response that is not kept, or is another key's.
+    #[error(
+        "Response with id '{0}' not found. Responses are kept for a while unless they are asked for with `store: false`."
+    )]
+    Response(String),
+    /// What is kept of responses cannot be read; why is in the log, for it names files.
+    #[error("Kept responses cannot be read at the moment. Try again; if it stays so, the operator has to look at it.")]
+    ResponsesUnreadable,
     /// The request's `Host` or `Origin` is not one this gateway answers to.
     #[error("{0}")]
     Door(DoorError),

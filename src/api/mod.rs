@@ -35,6 +35,7 @@ mod patience;
 mod range;
 mod ratelimit;
 mod request_id;
+mod responses;
 pub mod rewrite;
 pub mod route;
 mod serve;

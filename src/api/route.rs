@@ -19,6 +19,10 @@ pub enum Route {
     Messages,
     /// `POST /messages/count_tokens`
     CountTokens,
+    /// `POST /responses`
+    Responses,
+    /// `/responses/{id}`, and what is below it
+    KeptResponse,
     /// `POST /embeddings`
     Embeddings,
     /// `POST /rerank`
@@ -90,11 +94,6 @@ pub enum RouteError {
         "There is nothing at `{0}`. Use http://HOST:PORT/v1 as the base URL of OpenAI tools, and http://HOST:PORT for Anthropic tools. Metrics and health are on the admin address (port 4001 by default)."
     )]
     Unknown(String),
-    /// An API of OpenAI's that is not served.
-    #[error(
-        "The Responses API is not served by this version. Tools that can use chat completions work with it: choose the chat completions API in their settings."
-    )]
-    Responses,
     /// Pictures without words, which no model makes.
     #[error(
         "SiliconFlow makes no variations of a picture. Send it to `POST /v1/images/edits` with a prompt that says what should be different."
@@ -122,10 +121,11 @@ pub enum RouteError {
 
 impl Route {
     /// Every endpoint that a key may be limited to: all that run something, and have a name.
-    pub const NAMED: [Self; 14] = [
+    pub const NAMED: [Self; 15] = [
         Self::Chat,
         Self::Completions,
         Self::Messages,
+        Self::Responses,
         Self::Embeddings,
         Self::Rerank,
         Self::Images,
@@ -146,6 +146,8 @@ impl Route {
             Self::Completions => "/completions",
             Self::Messages => "/messages",
             Self::CountTokens => "/messages/count_tokens",
+            Self::Responses => "/responses",
+            Self::KeptResponse => "/responses/{id}",
             Self::Embeddings => "/embeddings",
             Self::Rerank => "/rerank",
             Self::Images => "/images/generations",
@@ -166,14 +168,20 @@ impl Route {
         }
     }
 
+    /// The name by which a key is limited to it.
+    pub fn name(self) -> &'static str {
+        if self == Self::KeptResponse { Self::Responses.label() } else { self.label() }
+    }
+
     /// How its body is handled.
     pub fn body_kind(self) -> BodyKind {
         match self {
-            Self::Chat | Self::Completions | Self::Messages | Self::Embeddings => BodyKind::Json,
+            Self::Chat | Self::Completions | Self::Messages | Self::Responses | Self::Embeddings => BodyKind::Json,
             Self::CountTokens | Self::Rerank | Self::Images | Self::ImageEdits => BodyKind::Json,
             Self::Speech | Self::Video => BodyKind::Json,
             Self::Transcriptions | Self::Voices => BodyKind::Form,
             Self::Models | Self::Model | Self::Limits | Self::Usage | Self::Media => BodyKind::Nothing,
+            Self::KeptResponse => BodyKind::Nothing,
             Self::Videos | Self::Files | Self::Batches | Self::Other => BodyKind::Streamed,
         }
     }
@@ -190,12 +198,13 @@ impl Route {
 
     /// Whether it only shows what there is: a key that is limited to some endpoints may look.
     pub fn is_shown_to_all(self) -> bool {
-        self.body_kind() == BodyKind::Nothing || self == Self::CountTokens
+        let is_shown = self.body_kind() == BodyKind::Nothing && self != Self::KeptResponse;
+        is_shown || self == Self::CountTokens
     }
 
     /// Whether the gateway answers it by itself: nothing is used, so there is nothing to write down.
     pub fn is_own(self) -> bool {
-        matches!(self, Self::Limits | Self::Usage | Self::CountTokens | Self::Media)
+        matches!(self, Self::Limits | Self::Usage | Self::CountTokens | Self::Media | Self::KeptResponse)
     }
 
     /// Whether its answers are chat completions, whole or streamed, that the gateway puts right.
@@ -226,6 +235,7 @@ impl Route {
     /// The only method it takes; `None` when there are several.
     fn method(self) -> Option<(Method, &'static str)> {
         match self.body_kind() {
+            _ if self == Self::KeptResponse => None,
             BodyKind::Json => Some((Method::POST, "POST")),
             BodyKind::Nothing => Some((Method::GET, "GET")),
             BodyKind::Form if self == Self::Transcriptions => Some((Method::POST, "POST")),
@@ -239,6 +249,7 @@ impl Route {
             "completions" => Self::Completions,
             "messages" => Self::Messages,
             "messages/count_tokens" => Self::CountTokens,
+            "responses" => Self::Responses,
             "embeddings" => Self::Embeddings,
             "rerank" => Self::Rerank,
             "images/generations" => Self::Images,
@@ -256,6 +267,7 @@ impl Route {
             _ if path.starts_with("videos/") => Self::Videos,
             _ if path.starts_with("files/") => Self::Files,
             _ if path.starts_with("batches/") => Self::Batches,
+            _ if path.starts_with("responses/") => Self::KeptResponse,
             _ if path.starts_with("models/") => Self::Model,
             _ if path.starts_with("flowgate/media/") => Self::Media,
             _ => Self::Other,
@@ -273,9 +285,6 @@ impl Target {
         let versions = segments.iter().take_while(|segment| **segment == "v1").count();
         let below = segments[versions..].join("/");
         let route = Route::of(&below);
-        if below == "responses" || below.starts_with("responses/") {
-            return Err(RouteError::Responses);
-        }
         if below == "images/variations" {
             return Err(RouteError::Variations);
         }

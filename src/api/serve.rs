@@ -212,7 +212,7 @@ impl Gateway {
         if snapshot.policy.forbids_paid(tenant.policy) && choice::may_run_unseen(target.route, &parts.method) {
             return Err((settlement, GatewayError::FreeOnlyEndpoint(target.route.label())));
         }
-        if !target.route.is_shown_to_all() && !tenant.may_call(target.route.label()) {
+        if !target.route.is_shown_to_all() && !tenant.may_call(target.route.name()) {
             return Err((settlement, GatewayError::EndpointOfKey(target.route.label())));
         }
         if tenant.is_limited_to_models() && !target.route.shows_its_model() {
@@ -283,6 +283,9 @@ impl Gateway {
             BodyKind::Nothing if exchange.target.route == Route::Usage => Box::pin(usage::answer(exchange)).await,
             BodyKind::Nothing if exchange.target.route == Route::Media => {
                 Box::pin(media::answer(exchange, parts)).await
+            }
+            BodyKind::Nothing if exchange.target.route == Route::KeptResponse => {
+                Box::pin(exchange.kept_response(&parts.method)).await
             }
             BodyKind::Nothing => Box::pin(models::answer(exchange)).await,
         }

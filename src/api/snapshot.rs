@@ -8,6 +8,7 @@ use http::HeaderName;
 use super::admission::QuotaAccess;
 use super::body::BodyLimits;
 use super::messages::MessagesUpstream;
+use crate::bridge::responses::shelf::Shelf;
 use crate::catalog::Catalogue;
 use crate::catalog::alias::Aliases;
 use crate::catalog::live::Live;
@@ -73,6 +74,8 @@ pub struct Snapshot {
     pub origin: Origin,
     /// Keeps what is made in the background.
     pub jobs: Arc<dyn JobStore>,
+    /// Where responses are kept; `None` where none are.
+    pub shelf: Option<Arc<dyn Shelf>>,
     /// Limits and switches.
     pub settings: ApiSettings,
 }

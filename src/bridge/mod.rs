@@ -7,6 +7,7 @@
 
 pub mod messages;
 pub mod pictures;
+pub mod responses;
 
 use bytes::Bytes;
 

@@ -19,8 +19,8 @@ pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use quota::{AccountLimits, WaitSettings};
 pub use settings::{
-    AccountSettings, BudgetSettings, LedgerSettings, ModelSettings, ServerSettings, Settings, Stamps, StateSettings,
-    stamps,
+    AccountSettings, BudgetSettings, LedgerSettings, ModelSettings, ResponseSettings, ServerSettings, Settings, Stamps,
+    StateSettings, stamps,
 };
 
 use fault::Faults;

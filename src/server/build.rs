@@ -10,6 +10,7 @@ use super::ledger::Ledger;
 use super::media::Media;
 use super::quota::Accounts;
 use crate::api::{Origin, Snapshot};
+use crate::bridge::responses::shelf::Shelf;
 use crate::catalog::live::Live;
 use crate::config::{AccountSettings, ServerSettings, Settings};
 use crate::relay::leaving::Drainer;
@@ -57,12 +58,12 @@ impl Built {
         accounts: &Arc<Accounts>,
         live: &Arc<Live>,
         ledger: &Ledger,
-        (drainer, media): (&Drainer, &Media),
+        lasting: Lasting<'_>,
     ) -> Snapshot {
         Snapshot {
-            media: media.keeper.clone(),
+            media: lasting.media.keeper.clone(),
             origin: Origin { public_url: settings.media.public_url.clone(), is_tls: settings.server.tls.is_some() },
-            drainer: drainer.clone(),
+            drainer: lasting.drainer.clone(),
             book: ledger.book.clone(),
             quota: Arc::new(accounts.access(settings)),
             tenants,
@@ -73,9 +74,20 @@ impl Built {
             upstream: self.upstream.clone(),
             ledger: ledger.store(),
             jobs: ledger.jobs.clone(),
+            shelf: lasting.shelf,
             settings: settings.api.clone(),
         }
     }
+}
+
+/// What a reload leaves as it is, and requests look at.
+pub(super) struct Lasting<'a> {
+    /// Reads answers on whose callers have left.
+    pub(super) drainer: &'a Drainer,
+    /// Keeps pictures and videos.
+    pub(super) media: &'a Media,
+    /// Keeps responses.
+    pub(super) shelf: Option<Arc<dyn Shelf>>,
 }
 
 pub(super) fn account(settings: &AccountSettings) -> Result<Arc<Account>, String> {

@@ -19,6 +19,7 @@ mod media;
 mod models;
 mod quota;
 mod reload;
+mod responses;
 mod run;
 mod service;
 mod state;

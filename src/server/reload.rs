@@ -12,13 +12,14 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use super::build::{self, Built};
+use super::build::{self, Built, Lasting};
 use super::door::Door;
 use super::keys::{self, Keys};
 use super::ledger::{self, Ledger};
 use super::media::Media;
 use super::models::Refresher;
 use super::quota::Accounts;
+use super::responses::Responses;
 use super::tls::TlsSource;
 use crate::api::Gateway;
 use crate::config::{self, Environment, Overrides, Settings, stamps};
@@ -71,6 +72,7 @@ pub(super) struct Reloader {
     pub(super) ledger: Arc<Ledger>,
     pub(super) drainer: Drainer,
     pub(super) media: Arc<Media>,
+    pub(super) responses: Arc<Responses>,
     pub(super) keys: Arc<Keys>,
     pub(super) current: Mutex<(Settings, Built)>,
 }
@@ -127,14 +129,9 @@ impl Reloader {
             error!(%error, "what was spent of a new budget this month cannot be read; it begins at zero until the next start");
         }
         let (live, ledger) = (&self.models.live, &self.ledger);
-        self.gateway.replace(current.1.snapshot(
-            &settings,
-            tenants,
-            &self.accounts,
-            live,
-            ledger,
-            (&self.drainer, &self.media),
-        ));
+        let shelf = self.responses.configure(settings.responses);
+        let lasting = Lasting { drainer: &self.drainer, media: &self.media, shelf };
+        self.gateway.replace(current.1.snapshot(&settings, tenants, &self.accounts, live, ledger, lasting));
         ledger.book.configure(ledger::policy(&settings));
         self.accounts.reconfigure(&settings);
         self.keys.put_in_force(&settings);

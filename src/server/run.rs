@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::accept::{Acceptor, Connections};
 use super::budget::Spending;
-use super::build::{self, Built};
+use super::build::{self, Built, Lasting};
 use super::door::Door;
 use super::drain::Drain;
 use super::guarded_io::IoLimits;
@@ -28,11 +28,13 @@ use super::media::Media;
 use super::models::Refresher;
 use super::quota::Accounts;
 use super::reload::{Reloader, Source, now};
+use super::responses::Responses;
 use super::service::{AdminPlane, DataPlane};
 use super::state::{self, Keeper, Loaded};
 use super::tls::TlsSource;
 use crate::admin::{self, AdminState, Readiness};
 use crate::api::Gateway;
+use crate::bridge::responses::shelf::Archive;
 use crate::config::Settings;
 use crate::quota::Quota;
 use crate::quota::budget::Budgets;
@@ -70,6 +72,7 @@ pub struct Server {
     reloader: Arc<Reloader>,
     keeper: Arc<Keeper>,
     ledger: Arc<Ledger>,
+    responses: Arc<Responses>,
     herald: Arc<Herald>,
     media: Arc<Media>,
     poller: Arc<Poller>,
@@ -136,7 +139,10 @@ impl Server {
         let (drain, connections) = (Drain::default(), TaskTracker::new());
         let drainer = Drainer::new(connections.clone(), drain.end());
         let media = Arc::new(Media::open(&settings, loaded.as_ref(), &metrics)?);
-        let snapshot = built.snapshot(&settings, tenants, &accounts, &models.live, &ledger, (&drainer, &media));
+        let archive = loaded.as_ref().map(|loaded| loaded.database.clone() as Arc<dyn Archive>);
+        let responses = Responses::new(archive, settings.responses);
+        let lasting = Lasting { drainer: &drainer, media: &media, shelf: responses.configure(settings.responses) };
+        let snapshot = built.snapshot(&settings, tenants, &accounts, &models.live, &ledger, lasting);
         let gateway = Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory));
         let door = Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen)));
         let reloader = Reloader {
@@ -152,6 +158,7 @@ impl Server {
             ledger: ledger.clone(),
             drainer,
             media: media.clone(),
+            responses: responses.clone(),
             keys: keys.clone(),
             current: Mutex::new((settings.clone(), built)),
         };
@@ -199,6 +206,7 @@ impl Server {
             reloader: Arc::new(reloader),
             keeper: Arc::new(keeper),
             ledger,
+            responses,
             herald,
             media,
             poller: Arc::new(poller),
@@ -263,6 +271,7 @@ impl Server {
         servants.spawn(is_over.clone().run_until_cancelled_owned(asking));
         let sweeping = async move { media.run().await };
         servants.spawn(is_over.clone().run_until_cancelled_owned(sweeping));
+        servants.spawn(is_over.clone().run_until_cancelled_owned(self.responses.clone().run()));
         // A key that is taken back while the last streams finish is taken back.
         let keys = self.reloader.keys.clone().watch(self.reloader.clone());
         servants.spawn(is_over.clone().run_until_cancelled_owned(keys));
@@ -281,6 +290,7 @@ impl Server {
         tokio::join!(admin_connections.wait(), servants.wait());
         // What is not in the database now is in the journal.
         self.ledger.filer.iter().for_each(|filer| filer.file());
+        self.responses.file();
         self.keeper.save();
         cut
     }

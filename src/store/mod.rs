@@ -1,4 +1,4 @@
-//! The database in the state folder: SQLite in one file, `flowgate.db`, for ledger and keys.
+//! The database in the state folder: SQLite in one file, `flowgate.db`, for ledger, keys and kept responses.
 //!
 //! Knows what rows and keys are, and how they are kept; not who asks. Several processes may have it open: the gateway and
 //! commands beside it. Every method blocks.
@@ -7,6 +7,7 @@ mod jobs;
 mod keys;
 mod ledger;
 mod reader;
+mod responses;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     super::ledger::tables::STEP,
     super::keys::STEP,
     super::jobs::STEP,
+    super::responses::STEP,
 ];
 
 /// Takes the steps that are missing, each with its number or not at all.

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "admin",
             "api",
+            "bridge",
             "catalog",
             "config",
             "jobs",
@@ -39,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bridge", &["relay", "wire"]),
     ("relay", &["ledger", "quota", "wire", "telemetry"]),
     ("ledger", &["quota"]),
-    ("store", &["jobs", "ledger", "tenant"]),
+    ("store", &["bridge", "jobs", "ledger", "tenant"]),
     ("jobs", &["ledger"]),
     ("upstream", &["quota", "wire"]),
     ("tenant", &["catalog", "ledger", "quota"]),

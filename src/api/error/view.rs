@@ -99,6 +99,8 @@ impl GatewayError {
             Self::Relay(error) => relay_view(error),
             Self::Redirect(_) => server(502, "upstream_redirect", "redirect").never(),
             Self::ThrottledTranscript => limited("requests", MINUTE),
+            Self::Response(_) => caller(404, Some("response_not_found"), "no_response").about(Some("response_id")),
+            Self::ResponsesUnreadable => server(503, "responses_unavailable", "responses"),
             Self::Unreadable => server(503, "ledger_unavailable", "ledger"),
             // It was charged: clients that try again by themselves would pay again.
             Self::Picture(_) | Self::NoPicture => server(502, "upstream_bad_picture", "bad_answer").never(),
@@ -162,9 +164,7 @@ fn overloaded(label: &'static str, wait: Duration) -> View {
 fn route_view(error: &RouteError) -> View {
     match error {
         RouteError::Unknown(_) => caller(404, Some("unknown_url"), "no_route"),
-        RouteError::Responses | RouteError::Variations | RouteError::Translations => {
-            caller(404, Some("unknown_url"), "no_route").never()
-        }
+        RouteError::Variations | RouteError::Translations => caller(404, Some("unknown_url"), "no_route").never(),
         RouteError::Method { .. } => caller(405, None, "method").never(),
         RouteError::Climbs => caller(400, None, "malformed").never(),
     }

@@ -81,7 +81,7 @@ impl Exchange {
         let query = parts.uri.query().unwrap_or_default();
         let bytes = match asked {
             Asked::Create => return Err(GatewayError::Panic),
-            Asked::List => self.list_of_videos(&Page::read(query)?).await?,
+            Asked::List => self.list_of_videos(&Page::newest_first(query)?).await?,
             Asked::One(id) => self.shown(&self.job(Kind::Video, &id).await?).to_string().into(),
             Asked::Content(id) => return self.video(&id, query, parts).await,
             Asked::Delete(id) => {

@@ -22,16 +22,20 @@ pub(super) fn chat(choice: &str, tools: &mut Tools) -> Result<Option<String>, Br
         Some("allowed_tools") => allowed(&choice, tools),
         kind => {
             let kind = kind.unwrap_or("?").chars().take(64).collect::<String>();
-            Err(unsupported("tool_choice", format!("SiliconFlow's models have no tool of the type `{kind}`, so it cannot be chosen.")))
+            Err(unsupported(
+                "tool_choice",
+                format!("SiliconFlow's models have no tool of the type `{kind}`, so it cannot be chosen."),
+            ))
         }
     }
 }
 
 fn simple(word: &str, choice: &str, tools: &Tools) -> Result<Option<String>, BridgeError> {
     match word {
-        "required" if tools.is_empty() => {
-            Err(refused("tool_choice", "`tool_choice` is `required`, and there is no tool that a model of SiliconFlow's could call."))
-        }
+        "required" if tools.is_empty() => Err(refused(
+            "tool_choice",
+            "`tool_choice` is `required`, and there is no tool that a model of SiliconFlow's could call.",
+        )),
         "auto" | "none" | "required" => Ok((!tools.is_empty()).then(|| choice.to_owned())),
         _ => Err(refused("tool_choice", "`tool_choice` must be `none`, `auto`, `required` or an object.")),
     }

@@ -48,14 +48,18 @@ fn read(part: &Object<'_>, place: Place<'_>) -> Result<Part, BridgeError> {
         Some("input_file") => file::read(part, place),
         kind => {
             let kind = kind.unwrap_or("?").chars().take(64).collect::<String>();
-            Err(refused(place.param, format!("A part of the type `{kind}` cannot be given to a model of SiliconFlow's.")))
+            Err(refused(
+                place.param,
+                format!("A part of the type `{kind}` cannot be given to a model of SiliconFlow's."),
+            ))
         }
     }
 }
 
 fn text(part: &Object<'_>, key: &str, place: Place<'_>) -> Result<Part, BridgeError> {
     let text = part.get(key).and_then(|text| inner(text.value));
-    text.map(|text| Part::Text(text.to_owned())).ok_or_else(|| wrong_type(&format!("{}.{key}", place.param), "a string"))
+    text.map(|text| Part::Text(text.to_owned()))
+        .ok_or_else(|| wrong_type(&format!("{}.{key}", place.param), "a string"))
 }
 
 fn picture(part: &Object<'_>, place: Place<'_>) -> Result<Part, BridgeError> {

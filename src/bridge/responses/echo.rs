@@ -83,7 +83,7 @@ impl Echo {
         response.raw("completed_at", &completed_at);
         response.raw("error", &error(status)).raw("incomplete_details", &details(status));
         response.raw("model", model.unwrap_or(&self.model)).raw("output", output).raw("usage", usage);
-        format!("{},{}}}", response.end().trim_end_matches('}'), self.repeated)
+        format!("{{{},{}}}", response.inside(), self.repeated)
     }
 }
 

@@ -29,8 +29,12 @@ pub(super) fn fate(key: &str) -> Fate {
         "input" | "instructions" | "tools" | "tool_choice" | "parallel_tool_calls" | "text" | "reasoning" => Read,
         "include" | "top_logprobs" | "truncation" | "stream" | "store" | "previous_response_id" | "metadata" => Read,
         "messages" => Refused("`messages` is a field of chat completions: the Responses API has `input`."),
-        "max_tokens" => Refused("`max_tokens` is a field of chat completions: the Responses API has `max_output_tokens`."),
-        "background" => Refused("Nothing runs in the background here: leave `background` out and stream the answer if it takes long."),
+        "max_tokens" => {
+            Refused("`max_tokens` is a field of chat completions: the Responses API has `max_output_tokens`.")
+        }
+        "background" => Refused(
+            "Nothing runs in the background here: leave `background` out and stream the answer if it takes long.",
+        ),
         "conversation" => Refused("Conversations are not kept here: use `previous_response_id`."),
         "prompt" => Refused("There are no prompt templates here: send the whole prompt as `instructions` and `input`."),
         "n" => Refused("The Responses API gives one answer: leave `n` out."),
@@ -49,6 +53,7 @@ pub(super) fn fate(key: &str) -> Fate {
 /// Whether leaving the member out would change anything.
 pub(super) fn says_something(key: &str, value: &str) -> bool {
     let is_nothing = matches!(value, "null" | "false" | "{}" | "[]" | "\"\"");
-    !is_nothing && !(key == "service_tier" && matches!(value, "\"auto\"" | "\"default\""))
+    !is_nothing
+        && !(key == "service_tier" && matches!(value, "\"auto\"" | "\"default\""))
         && !(key == "stream_options" && !value.contains("true"))
 }

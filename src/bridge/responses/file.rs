@@ -37,7 +37,10 @@ pub(super) fn read(part: &Object<'_>, place: Place<'_>) -> Result<Part, BridgeEr
         return pdf(part, place, &param);
     }
     if !kind.starts_with("text/") && !TEXTS.contains(&kind) {
-        return Err(unsupported(&param, format!("A file of the type `{}` cannot be given to a model: send text or a PDF.", short(kind))));
+        return Err(unsupported(
+            &param,
+            format!("A file of the type `{}` cannot be given to a model: send text or a PDF.", short(kind)),
+        ));
     }
     let text = STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let text = text.ok_or_else(|| unsupported(&param, "The file's data is not base64 of UTF-8 text."))?;
@@ -52,7 +55,13 @@ fn pdf(part: &Object<'_>, place: Place<'_>, param: &str) -> Result<Part, BridgeE
     if place.model.contains("DeepSeek-OCR") && data.starts_with("\"data:") {
         return Ok(media("image_url", &Members::new().raw("url", data).end()));
     }
-    Err(unsupported(param, format!("`{}` reads no PDFs; deepseek-ai/DeepSeek-OCR does, as a data URL. Send the text of the file in its place.", short(place.model))))
+    Err(unsupported(
+        param,
+        format!(
+            "`{}` reads no PDFs; deepseek-ai/DeepSeek-OCR does, as a data URL. Send the text of the file in its place.",
+            short(place.model)
+        ),
+    ))
 }
 
 /// The media type and what is encoded. Without a data URL the name says what it is.

@@ -56,7 +56,12 @@ impl Input<'_> {
             Some("user") => self.messages.user(parts),
             Some("assistant") => self.messages.said(&only_text(&parts, &place_param)?),
             Some("system" | "developer") => self.messages.system(only_text(&parts, &place_param)?),
-            _ => return Err(refused(&format!("{param}.role"), "`role` must be `user`, `assistant`, `system` or `developer`.")),
+            _ => {
+                return Err(refused(
+                    &format!("{param}.role"),
+                    "`role` must be `user`, `assistant`, `system` or `developer`.",
+                ));
+            }
         }
         Ok(())
     }
@@ -68,10 +73,14 @@ impl Input<'_> {
             return Err(coded(
                 param,
                 "item_not_found",
-                format!("Item with id '{id}' not found: only items of responses that were stored here, with this key, can be pointed to."),
+                format!(
+                    "Item with id '{id}' not found: only items of responses that were stored here, with this key, can be pointed to."
+                ),
             ));
         };
-        if found.contains("\"item_reference\"") && Object::parse(found).is_ok_and(|item| item.string("type").as_deref() == Some("item_reference")) {
+        if found.contains("\"item_reference\"")
+            && Object::parse(found).is_ok_and(|item| item.string("type").as_deref() == Some("item_reference"))
+        {
             return Err(refused(param, "An item reference points to another one."));
         }
         let found = found.clone();
@@ -110,13 +119,16 @@ impl Input<'_> {
 
     fn output(&mut self, item: &Object<'_>, param: &str) -> Result<(), BridgeError> {
         let id = item.string("call_id").or_else(|| item.string("id"));
-        let id = id.ok_or_else(|| refused(&format!("{param}.call_id"), "A tool's output needs the `call_id` of its call."))?;
+        let id =
+            id.ok_or_else(|| refused(&format!("{param}.call_id"), "A tool's output needs the `call_id` of its call."))?;
         let place_param = format!("{param}.output");
         let place = Place { param: &place_param, model: self.model };
         let output = item.get("output").map_or("\"\"", |output| output.value);
         let parts = match content::parts(output, place) {
             // Some tools return an object; the model reads it as it stands.
-            Err(_) if output.starts_with('{') => vec![Part::Text(inner(&json::quote(output)).unwrap_or_default().to_owned())],
+            Err(_) if output.starts_with('{') => {
+                vec![Part::Text(inner(&json::quote(output)).unwrap_or_default().to_owned())]
+            }
             parts => parts?,
         };
         self.messages.returned(&id, parts)
@@ -124,7 +136,17 @@ impl Input<'_> {
 
     /// What only OpenAI's own tools say. A summary that only OpenAI can read stands for the whole conversation before it.
     fn left_out(&mut self, kind: &str, param: &str) -> Result<(), BridgeError> {
-        let is_hosted = ["web_search", "file_search", "computer", "image_generation", "code_interpreter", "mcp", "tool_search", "shell", "apply_patch"];
+        let is_hosted = [
+            "web_search",
+            "file_search",
+            "computer",
+            "image_generation",
+            "code_interpreter",
+            "mcp",
+            "tool_search",
+            "shell",
+            "apply_patch",
+        ];
         if is_hosted.iter().any(|tool| kind.starts_with(tool)) {
             self.edits.add("without-hosted-calls");
             return Ok(());
@@ -140,7 +162,10 @@ fn text(item: &Object<'_>, key: &str, param: &str) -> Result<String, BridgeError
 
 fn only_text(parts: &[Part], param: &str) -> Result<String, BridgeError> {
     if parts.iter().any(|part| matches!(part, Part::Media(_))) {
-        return Err(refused(param, "Pictures, sounds and files can only be in a user's message, or in what a tool returns."));
+        return Err(refused(
+            param,
+            "Pictures, sounds and files can only be in a user's message, or in what a tool returns.",
+        ));
     }
     Ok(content::joined(parts))
 }

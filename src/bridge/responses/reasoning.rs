@@ -55,7 +55,9 @@ mod tests {
     #[test]
     fn what_is_not_ours_is_left_to_the_summary() {
         let of = |encrypted: &str| {
-            let item = format!(r#"{{"summary":[{{"type":"summary_text","text":"short"}}],"encrypted_content":"{encrypted}"}}"#);
+            let item = format!(
+                r#"{{"summary":[{{"type":"summary_text","text":"short"}}],"encrypted_content":"{encrypted}"}}"#
+            );
             text(&Object::parse(&item).unwrap())
         };
         let tampered = format!("{OURS}{}", URL_SAFE_NO_PAD.encode("\",\"role\":\"system"));

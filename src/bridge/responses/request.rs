@@ -1,5 +1,6 @@
 //! The request: every member of it as a chat request has it, left out by name, or refused.
 
+use super::Context;
 use super::choice;
 use super::edits::Edits;
 use super::error::{coded, refused, unsupported, wrong_type};
@@ -8,7 +9,6 @@ use super::input::Input;
 use super::messages::Messages;
 use super::tools::Tools;
 use super::write::{Members, inner};
-use super::Context;
 use crate::bridge::BridgeError;
 use crate::wire::json::{self, Object};
 
@@ -75,7 +75,10 @@ fn with_fields(request: &Object<'_>, out: &mut Members, edits: &mut Edits) -> Re
     if !tools.is_empty() {
         out.raw("tools", &tools.chat());
         out.maybe("tool_choice", choice.as_deref());
-        out.maybe("parallel_tool_calls", request.get("parallel_tool_calls").map(|own| own.value).filter(|own| *own != "null"));
+        out.maybe(
+            "parallel_tool_calls",
+            request.get("parallel_tool_calls").map(|own| own.value).filter(|own| *own != "null"),
+        );
     }
     format(request, out, edits)?;
     effort(request, out, edits)?;
@@ -100,7 +103,8 @@ fn told(request: &Object<'_>, input: &mut Input<'_>) -> Result<(), BridgeError> 
 
 fn asked(request: &Object<'_>, input: &mut Input<'_>) -> Result<(), BridgeError> {
     let asked = request.get("input").map(|asked| asked.value).filter(|asked| *asked != "null");
-    let asked = asked.ok_or_else(|| coded("input", "missing_required_parameter", "Missing required parameter: 'input'."))?;
+    let asked =
+        asked.ok_or_else(|| coded("input", "missing_required_parameter", "Missing required parameter: 'input'."))?;
     for (index, item) in items(asked)?.iter().enumerate() {
         input.take(item, &format!("input[{index}]"))?;
     }
@@ -114,7 +118,11 @@ fn asked(request: &Object<'_>, input: &mut Input<'_>) -> Result<(), BridgeError>
 pub(super) fn items(input: &str) -> Result<Vec<String>, BridgeError> {
     if inner(input).is_some() {
         let part = Members::new().raw("type", "\"input_text\"").raw("text", input).end();
-        let message = Members::new().raw("type", "\"message\"").raw("role", "\"user\"").raw("content", &format!("[{part}]")).end();
+        let message = Members::new()
+            .raw("type", "\"message\"")
+            .raw("role", "\"user\"")
+            .raw("content", &format!("[{part}]"))
+            .end();
         return Ok(vec![message]);
     }
     let list = json::elements(input).ok_or_else(|| wrong_type("input", "a string or an array of items"))?;
@@ -160,7 +168,12 @@ fn effort(request: &Object<'_>, out: &mut Members, edits: &mut Edits) -> Result<
         Some("minimal") => (false, Some("low")),
         Some(effort @ ("low" | "medium" | "high" | "max")) => (true, Some(effort)),
         Some("xhigh") => (true, Some("max")),
-        Some(_) => return Err(refused("reasoning.effort", "`reasoning.effort` must be one of none, minimal, low, medium, high, xhigh and max.")),
+        Some(_) => {
+            return Err(refused(
+                "reasoning.effort",
+                "`reasoning.effort` must be one of none, minimal, low, medium, high, xhigh and max.",
+            ));
+        }
     };
     if !request.has("enable_thinking") {
         out.raw("enable_thinking", if thinks { "true" } else { "false" });

@@ -49,9 +49,9 @@ pub(super) fn chat_name(namespace: Option<&str>, name: &str) -> String {
         return whole;
     }
     // FNV-1a: two long names that begin alike stay two.
-    let hash = whole.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = whole
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{}_{:08x}", &whole[..LONGEST_NAME - 9], hash >> 32)
 }
 
@@ -112,7 +112,8 @@ impl Tools {
 
     /// A group of tools: each by itself, its group's description before that of the first.
     fn namespace(&mut self, group: &Object<'_>, param: &str, edits: &mut Edits) -> Result<(), BridgeError> {
-        let name = group.string("name").ok_or_else(|| refused(&format!("{param}.name"), "A namespace needs a `name`."))?;
+        let name =
+            group.string("name").ok_or_else(|| refused(&format!("{param}.name"), "A namespace needs a `name`."))?;
         let mut about = group.get("description").and_then(|about| inner(about.value)).filter(|about| !about.is_empty());
         let tools = group.get("tools").and_then(|tools| json::elements(tools.value)).unwrap_or_default();
         for (index, tool) in tools.into_iter().enumerate() {

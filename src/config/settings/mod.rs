@@ -13,6 +13,7 @@ mod media;
 mod messages;
 mod models;
 mod policy;
+mod responses;
 mod server;
 mod state;
 mod teams;
@@ -41,6 +42,7 @@ pub use budget::BudgetSettings;
 pub use catalogue::ModelSettings;
 pub(super) use keys::{check_name, fields as key_fields};
 pub use ledger::LedgerSettings;
+pub use responses::ResponseSettings;
 pub use server::ServerSettings;
 pub use state::StateSettings;
 pub(super) use teams::fields as team_fields;
@@ -76,6 +78,8 @@ pub struct Settings {
     pub jobs: JobSettings,
     /// `[media]`
     pub media: MediaSettings,
+    /// `[responses]`
+    pub responses: ResponseSettings,
     /// `[log]`
     pub log: LogSettings,
     /// `[upstream]`, as far as connections go.
@@ -134,6 +138,7 @@ impl Settings {
             ledger: root.section("ledger", ledger::read),
             jobs: root.section("jobs", jobs::read),
             media: root.section("media", media::read),
+            responses: root.section("responses", responses::read),
             log: root.section("log", log::read),
             transport,
             api,
