@@ -26,6 +26,7 @@ mod readme;
 mod reload;
 mod reload_files;
 mod repository_config;
+mod responses;
 mod search_path;
 mod spill;
 mod state_settings;

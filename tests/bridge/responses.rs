@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use flowgate::bridge::Translated;
-use flowgate::bridge::responses::shelf::{Kept, Shelf};
+use flowgate::bridge::responses::shelf::{Kept, Shelf, ShelfError};
 use flowgate::bridge::responses::{Context, translate};
 use flowgate::relay::chat_stream::ChatStream;
 use flowgate::relay::translate::Failure;
@@ -22,6 +22,14 @@ struct Memory(Mutex<Vec<Kept>>);
 impl Shelf for Memory {
     fn keep(&self, kept: Kept) {
         self.0.lock().unwrap().push(kept);
+    }
+
+    fn find(&self, _key: &str, id: &str) -> Result<Option<Kept>, ShelfError> {
+        Ok(self.0.lock().unwrap().iter().find(|kept| kept.id == id).cloned())
+    }
+
+    fn forget(&self, _key: &str, _id: &str) -> Result<bool, ShelfError> {
+        Ok(false)
     }
 }
 
@@ -172,6 +180,47 @@ proptest! {
             let translated = translated(&case, &Arc::default());
             let whole = streamed(&translated, &upstream, &[usize::MAX]);
             prop_assert_eq!(whole, streamed(&translated, &upstream, &lengths), "{}", case.display());
+        }
+    }
+}
+
+/// The table of docs/bridges.md is tried, row by row.
+#[test]
+fn the_table_in_the_documents_is_true() {
+    let document = include_str!("../../docs/bridges.md");
+    let section = document.split("\n## ").find(|section| section.starts_with("Responses\n")).unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains("| `\""))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 60, "{}", rows.len());
+    for row in rows {
+        let [_, sent, becomes] = row[..] else { panic!("{row:?}") };
+        let model = if sent.contains("\"model\"") { "" } else { "\"model\":\"m\"," };
+        let input = if sent.contains("\"input\"") { "" } else { "\"input\":\"x\"," };
+        let body = format!("{{{model}{input}{}}}", sent.trim_matches('`'));
+        let memory: Arc<Memory> = Arc::default();
+        let translated = translate(body.as_bytes(), context(Path::new("/nonexistent"), memory.clone()));
+        let (outcome, what) = becomes.split_once(": ").unwrap_or((becomes, ""));
+        let what = what.trim_matches('`');
+        match (outcome, translated) {
+            ("carried", Ok(translated)) => {
+                let chat = std::str::from_utf8(&translated.body).unwrap();
+                assert!(chat.contains(what), "{sent}\n{what}\n{chat}");
+                let is_loss = |edit: &&str| edit.starts_with("without-");
+                assert_eq!(translated.edits.iter().copied().find(is_loss), None, "{sent}");
+            }
+            ("left out", Ok(translated)) => assert_eq!(translated.edits, [what], "{sent}"),
+            ("refused", Err(error)) => assert_eq!(error.param.as_deref(), Some(what), "{sent}"),
+            ("repeated", Ok(translated)) => {
+                assert!(translated.edits.is_empty(), "{sent}: {:?}", translated.edits);
+                let answer = translated.back.whole(br#"{"choices":[{"message":{"content":"x"}}]}"#).unwrap();
+                let is_told =
+                    sent.contains("\"include\"") || String::from_utf8_lossy(&answer).contains(sent.trim_matches('`'));
+                assert!(is_told, "{sent}: {}", String::from_utf8_lossy(&answer));
+            }
+            (_, translated) => panic!("{sent}: {becomes}, but {translated:?}"),
         }
     }
 }

@@ -27,6 +27,8 @@ mod quota_gone;
 mod quota_uploads;
 mod quota_upstream;
 mod refusals;
+mod responses;
+mod responses_kept;
 mod reuse;
 mod speech;
 mod spill;
