@@ -19,6 +19,7 @@ mod labels;
 mod limits;
 mod logs;
 mod memory;
+mod messages;
 mod models;
 mod policy;
 mod policy_race;

@@ -138,7 +138,7 @@ async fn messages_have_errors_in_their_own_shape() {
     let object = got.json();
     assert_eq!(
         (got.status, object["type"].as_str(), object["error"]["type"].as_str()),
-        (503, Some("error"), Some("overloaded_error"))
+        (529, Some("error"), Some("overloaded_error"))
     );
     assert_eq!(object["request_id"].as_str(), got.header("x-request-id"));
 }

@@ -104,20 +104,6 @@ async fn an_answer_that_never_pauses_has_its_time_too() {
 }
 
 #[tokio::test]
-async fn messages_break_off_in_their_own_shape() {
-    let event = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n";
-    let script = Script::always(vec![sse(event), Act::Reset]).await;
-    let rig = Rig::before(&script.base_url(), "").await;
-    let got =
-        Streamed::of(rig.post("/v1/messages", json!({"model": MODEL, "stream": true, "messages": []}).to_string()))
-            .await;
-    assert!(!got.is_clean && got.text.contains("event: error\ndata: {"), "{}", got.text);
-    assert_eq!(got.events().pop().unwrap()["error"]["type"], "api_error");
-    rig.metric_becomes("flowgate_usage_total", &["at_least"], 1.0).await;
-    rig.metric_becomes("flowgate_tokens_total", &["input"], 9.0).await;
-}
-
-#[tokio::test]
 async fn a_whole_answer_that_breaks_is_an_error() {
     let rig = Rig::mocked(SHORT).await;
     for (fault, expected) in [

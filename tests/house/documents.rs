@@ -195,6 +195,7 @@ fn every_edit_is_documented() {
             "batch-split",
             "usage-once",
             "finish-reason",
+            "messages-as-chat",
         ] {
             assert!(explained.iter().any(|known| known == edit), "{readme} does not explain {edit}");
         }

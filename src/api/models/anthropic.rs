@@ -44,7 +44,12 @@ fn info(entry: &Value) -> Value {
     let created =
         SystemTime::UNIX_EPOCH + Duration::from_secs(entry["created"].as_u64().unwrap_or(0).min(u64::from(u32::MAX)));
     let created = humantime::format_rfc3339_seconds(created).to_string();
-    json!({"type": "model", "id": entry["id"], "display_name": entry["id"], "created_at": created, "flowgate": entry["flowgate"]})
+    let known = &entry["flowgate"];
+    let lifecycle = if known["status"] == "gone" || !known["deprecated"].is_null() { "deprecated" } else { "active" };
+    json!({
+        "type": "model", "id": entry["id"], "display_name": entry["id"], "created_at": created, "lifecycle": lifecycle,
+        "max_input_tokens": known["context"], "max_tokens": known["max_output"], "flowgate": known,
+    })
 }
 
 #[cfg(test)]
@@ -81,5 +86,6 @@ mod tests {
     fn an_entry_says_when_it_was_made() {
         let entry: Value = serde_json::from_str(&one(r#"{"id":"a/1","created":1700000000}"#).unwrap()).unwrap();
         assert_eq!((&entry["type"], &entry["created_at"]), (&json!("model"), &json!("2023-11-14T22:13:20Z")));
+        assert_eq!((&entry["lifecycle"], &entry["max_tokens"]), (&json!("active"), &Value::Null));
     }
 }

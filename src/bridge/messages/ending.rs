@@ -30,12 +30,14 @@ pub(super) struct Usage {
     completion_tokens: Option<u64>,
     prompt_cache_hit_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
 #[serde(default)]
 struct Details {
     cached_tokens: Option<u64>,
+    reasoning_tokens: Option<u64>,
 }
 
 impl Usage {
@@ -50,8 +52,12 @@ impl Usage {
         let details = self.prompt_tokens_details.and_then(|details| details.cached_tokens);
         let cached = details.or(self.prompt_cache_hit_tokens).unwrap_or_default().min(prompt);
         let (input, output) = (prompt - cached, self.completion_tokens.unwrap_or_default());
+        let thought = self.completion_tokens_details.and_then(|details| details.reasoning_tokens);
+        let thought = thought.map_or_else(String::new, |thought| {
+            format!(",\"output_tokens_details\":{{\"thinking_tokens\":{}}}", thought.min(output))
+        });
         format!(
-            r#"{{"input_tokens":{input},"cache_creation_input_tokens":0,"cache_read_input_tokens":{cached},"output_tokens":{output}}}"#
+            r#"{{"input_tokens":{input},"cache_creation_input_tokens":0,"cache_read_input_tokens":{cached},"output_tokens":{output}{thought}}}"#
         )
     }
 }
@@ -90,5 +96,7 @@ mod tests {
             whole
         );
         assert!(json("{}").starts_with(r#"{"input_tokens":0,"#));
+        let thought = json(r#"{"completion_tokens":7,"completion_tokens_details":{"reasoning_tokens":9}}"#);
+        assert!(thought.ends_with(r#""output_tokens":7,"output_tokens_details":{"thinking_tokens":7}}"#), "{thought}");
     }
 }

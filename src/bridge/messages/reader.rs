@@ -128,7 +128,10 @@ impl<'a> Reader<'a, '_> {
         for block in &said {
             self.user_block(block, &mut parts)?;
         }
-        self.turns.of(Role::User).parts.append(&mut parts);
+        // A message of answers alone has said it all.
+        if !parts.is_empty() || results.is_empty() {
+            self.turns.of(Role::User).parts.append(&mut parts);
+        }
         Ok(())
     }
 

@@ -35,8 +35,9 @@ impl Thinking {
         let mode = match thinking.string("type").as_deref() {
             Some("enabled") => Mode::On,
             Some("disabled") => Mode::Off,
-            Some("adaptive") => Mode::Adaptive,
-            _ => return Err(malformed("thinking.type", "`enabled`, `disabled` or `adaptive`")),
+            // The second thinks between the calls of tools only; no model here can be told so.
+            Some("adaptive" | "between_tools") => Mode::Adaptive,
+            _ => return Err(malformed("thinking.type", "`enabled`, `disabled`, `adaptive` or `between_tools`")),
         };
         let budget = thinking.get("budget_tokens").filter(|budget| budget.value != "null");
         let budget =

@@ -8,7 +8,7 @@ use super::{BridgeError, Edits, malformed, object, refuse, words};
 use crate::wire::json::{self, Object};
 
 /// Types of tools that the caller runs itself, in a form that Anthropic's models have learned.
-const TYPED: [&str; 4] = ["bash_", "text_editor_", "computer_", "memory_"];
+const TYPED: [&str; 5] = ["bash_", "text_editor_", "computer_", "browser_", "memory_"];
 
 /// What a tool may say that a function cannot.
 const OPTIONS: [&str; 5] = ["defer_loading", "allowed_callers", "input_examples", "eager_input_streaming", "citations"];

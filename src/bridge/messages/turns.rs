@@ -129,7 +129,25 @@ impl<'a> Turns<'a> {
     pub(super) fn drop_empty(&mut self) -> bool {
         let before = self.0.len();
         self.0.retain(|turn| !turn.is_empty());
-        self.0.len() < before
+        let is_shorter = self.0.len() < before;
+        if is_shorter {
+            self.join();
+        }
+        is_shorter
+    }
+
+    /// Makes one turn of those that one speaker now has in a row.
+    fn join(&mut self) {
+        for turn in std::mem::take(&mut self.0) {
+            match self.0.last_mut().filter(|last| last.role == turn.role && turn.role != Role::Tool) {
+                Some(last) => {
+                    last.parts.extend(turn.parts);
+                    last.thoughts.extend(turn.thoughts);
+                    last.calls.extend(turn.calls);
+                }
+                None => self.0.push(turn),
+            }
+        }
     }
 
     /// Whether any tool was called.
