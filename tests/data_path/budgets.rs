@@ -109,8 +109,12 @@ async fn an_account_has_a_budget_of_its_own() {
     let limits = Got::of(rig.request(reqwest::Method::GET, "/flowgate/limits")).await.json();
     assert_eq!(limits["budgets"][0]["used_percent"], 100);
     // Where any model can run unseen, nobody could count.
-    let got = Got::of(rig.post("/v1/batches", "{}")).await;
+    let got = Got::of(rig.post("/v1/systemone", "{}")).await;
     assert_eq!(got.error(), "403 invalid_request_error/endpoint_not_allowed");
+    // A batch is counted when it is over; none begins where nothing is left.
+    let batch = json!({"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let got = Got::of(rig.post("/v1/batches", batch.to_string())).await;
+    assert_eq!(got.error(), "429 insufficient_quota/insufficient_quota");
     holds_nothing(&rig).await;
 }
 

@@ -3,6 +3,7 @@
 
 mod answers;
 mod auth;
+mod batches;
 mod budgets;
 mod bytes;
 mod connections;
@@ -41,3 +42,4 @@ mod uploads;
 mod upstreams;
 mod urls;
 mod versions;
+mod videos;

@@ -20,6 +20,8 @@ pub(super) fn rows(section: &str) -> Vec<Row> {
     let document = std::fs::read_to_string("docs/bridges.md").unwrap();
     let (_, rest) = document.split_once(&format!("\n## {section}\n")).expect("a section");
     let rows = rest.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
+    // Others say what a path answers.
+    let rows = rows.filter(|line| line.trim_matches('|').split(" | ").count() == 4);
     let unquoted = |cell: &str| cell.trim().trim_matches('`').to_owned();
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
@@ -86,4 +88,28 @@ async fn files() {
         let form = form.part("file", Part::text("{}\n").file_name("a.jsonl"));
         check(&row, &Got::of(rig.request(Method::POST, "/v1/files").multipart(form)).await);
     }
+}
+
+/// Rows of a section that is asked for as JSON: `base` with the row's field in it.
+async fn check_json(section: &str, path: &str, answer: &str, base: Value) {
+    let script = Script::always(vec![json_answer(200, answer)]).await;
+    let rig = Rig::before(&script.base_url(), "").await;
+    for row in rows(section) {
+        let mut body = base.clone();
+        body[&row.field] = serde_json::from_str::<Value>(&row.tried).unwrap();
+        check(&row, &Got::of(rig.post(path, body.to_string())).await);
+    }
+}
+
+#[tokio::test]
+async fn videos() {
+    let base = json!({"model": "Wan-AI/Wan2.2-T2V-A14B", "prompt": "a cat"});
+    check_json("Videos", "/v1/videos", r#"{"requestId":"r1"}"#, base).await;
+}
+
+#[tokio::test]
+async fn batches() {
+    let base = json!({"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"});
+    let answer = r#"{"id":"batch-1","object":"batch","status":"in_queue"}"#;
+    check_json("Batches", "/v1/batches", answer, base).await;
 }

@@ -13,7 +13,8 @@ use super::answers::{self, Answered, Content, Expected};
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::shape::Shape;
-use super::{budget, videos};
+use super::videos;
+use crate::catalog::plan::Right;
 use crate::jobs::{Job, Kind, Phase, Yield};
 use crate::quota::budget::Amount;
 use crate::quota::money::Money;
@@ -66,7 +67,8 @@ impl Exchange {
 
     /// What a batch will cost is known when it is over. Where a budget is spent already, none is begun.
     fn check_budgets(&self) -> Result<(), GatewayError> {
-        let claims: Vec<_> = budget::own(&self.tenant).collect();
+        let account = self.snapshot.quota.accounts.first().map(|(account, _)| &account.name);
+        let claims = self.claims(Right::Name, account);
         let least = Amount { money: Money::from_picos_cny(1), tokens: 1 };
         // Dropped unsent, it holds nothing.
         self.snapshot.quota.budgets.hold(&claims, least).map(drop).map_err(|exceeded| Box::new(exceeded).into())

@@ -11,8 +11,13 @@ use axum::Extension;
 use axum::body::Body;
 use axum::response::Response;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const SIZES: [&str; 3] = ["1280x720", "720x1280", "960x960"];
+/// How long a link to a video lives (section 11: the submit page says ten minutes).
+const LINK_LIVES: Duration = Duration::from_secs(600);
+/// How long a job that is done is remembered (section 11: the status page says that a result is valid for an hour).
+const REMEMBERED: Duration = Duration::from_secs(3600);
 /// Seconds of every video (ours).
 const SECONDS: u64 = 5;
 
@@ -44,6 +49,10 @@ fn check(model: &Model, json: &Value) -> Result<(), Refusal> {
 pub(in crate::mock) async fn status(Extension(call): Caller) -> Result<Response, Refusal> {
     let id = call.json["requestId"].as_str().unwrap_or_default();
     let job = locked(&call.emulator.store).video(&call.account, id).ok_or_else(Refusal::bad_parameter)?;
+    let age = call.emulator.clock.now().saturating_sub(job.submitted);
+    if age > call.emulator.settings.video_time + REMEMBERED {
+        return Err(Refusal::bad_parameter());
+    }
     let document = progress(&call, id, &job);
     Ok(play::with_kind("application/json; charset=utf-8", Body::from(document.to_string())))
 }
@@ -62,7 +71,7 @@ fn progress(call: &Call, id: &str, job: &VideoJob) -> Value {
     if job.fails {
         return json!({"status": "Failed", "reason": "The job failed on demand.", "results": nothing});
     }
-    let url = temporary::link(call, &format!("{id}.mp4"), call.emulator.settings.picture_lifetime);
+    let url = temporary::link(call, &format!("{id}.mp4"), call.emulator.settings.picture_lifetime.min(LINK_LIVES));
     let results = json!({"videos": [{"url": url}], "timings": {"inference": whole.as_secs_f64()}, "seed": job.seed});
     json!({"status": "Succeed", "reason": "", "results": results})
 }

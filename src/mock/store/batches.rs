@@ -78,6 +78,7 @@ fn shown_now(call: &Call, id: &str, batch: &Batch) -> Value {
     let status = match passed {
         _ if batch.cancelled => "cancelled",
         _ if passed >= whole => "completed",
+        _ if passed >= whole * 9 / 10 => "finalizing",
         _ if passed >= whole / 3 => "in_progress",
         _ => "in_queue",
     };

@@ -19,6 +19,9 @@ idle_timeout = "1s"
 
 {accounts}
 
+[jobs]
+poll = "100ms"
+
 [models.alias]
 "gpt-4o-mini" = "Qwen/Qwen3-8B"
 

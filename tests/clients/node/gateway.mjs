@@ -18,6 +18,7 @@ export const VISION = 'Qwen/Qwen3-VL-8B-Instruct'
 export const BROKEN_TOOLS = 'THUDM/GLM-4-9B-0414'
 export const EMBEDDING = 'BAAI/bge-m3'
 export const SPEECH = 'FunAudioLLM/CosyVoice2-0.5B'
+export const VIDEO = 'Wan-AI/Wan2.2-T2V-A14B'
 export const TRANSCRIPTION = 'FunAudioLLM/SenseVoiceSmall'
 
 export const TEXT = 'A fox, 一只狐狸 and a 🦊 walk in.'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as gateway from './gateway.mjs'
-import { CHAT, EMBEDDING, SPEECH, TEXT, THINKING, TRANSCRIPTION, all, billed, bodies, requests, say, user } from './gateway.mjs'
+import { CHAT, EMBEDDING, SPEECH, TEXT, THINKING, TRANSCRIPTION, VIDEO, all, billed, bodies, requests, say, user } from './gateway.mjs'
 
 const { default: OpenAI, APIError, toFile } = await import(process.env.PACKAGE)
 gateway.watchUpstream()
@@ -104,6 +104,45 @@ test('transcription', async () => {
   const file = await toFile(Buffer.alloc(32_000), 'a.wav')
   const answer = await client().audio.transcriptions.create({ model: TRANSCRIPTION, file })
   assert.equal(answer.text, 'A recording of 32000 bytes.')
+})
+
+test("speech and transcription in OpenAI's fields", async () => {
+  const { audio } = client()
+  const spoken = await audio.speech.create({ model: SPEECH, voice: 'nova', input: 'Hello', response_format: 'mp3', speed: 2 })
+  assert.equal(spoken.headers.get('content-type'), 'audio/mpeg')
+  const file = await toFile(Buffer.alloc(32_000), 'a.wav')
+  const hear = options => audio.transcriptions.create({ model: TRANSCRIPTION, file, ...options })
+  assert.equal(await hear({ response_format: 'text' }), 'A recording of 32000 bytes.')
+  const verbose = await hear({ response_format: 'verbose_json', language: 'en' })
+  assert.deepEqual([verbose.text, verbose.language, verbose.segments], ['A recording of 32000 bytes.', 'en', []])
+  await assert.rejects(hear({ response_format: 'vtt' }), /subtitles/)
+})
+
+test('videos', { skip: !new OpenAI({ apiKey: 'none' }).videos && 'this version of the library has none' }, async () => {
+  const { videos } = client()
+  let video = await videos.create({ model: VIDEO, prompt: 'A cat' })
+  for (let tries = 0; video.status !== 'completed' && tries < 300; tries += 1) {
+    await new Promise(done => setTimeout(done, 100))
+    video = await videos.retrieve(video.id)
+  }
+  const content = await videos.downloadContent(video.id)
+  assert.equal(Buffer.from(await content.arrayBuffer()).toString('latin1', 4, 8), 'ftyp')
+  assert((await all(videos.list())).some(({ id }) => id === video.id))
+  assert.equal((await videos.delete(video.id)).deleted, true)
+})
+
+test('files and batches', async () => {
+  const { files, batches } = client()
+  const line = { custom_id: 'one', method: 'POST', url: '/v1/chat/completions', body: { model: CHAT, messages: user(say(TEXT)) } }
+  const file = await files.create({ file: await toFile(Buffer.from(`${JSON.stringify(line)}\n`), 'a.jsonl'), purpose: 'batch' })
+  assert.equal((await files.retrieve(file.id)).status, 'processed')
+  let batch = await batches.create({ input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' })
+  for (let tries = 0; batch.status !== 'completed' && tries < 300; tries += 1) {
+    await new Promise(done => setTimeout(done, 100))
+    batch = await batches.retrieve(batch.id)
+  }
+  const answer = JSON.parse(await (await files.content(batch.output_file_id)).text())
+  assert.equal(answer.response.body.choices[0].message.content, TEXT)
 })
 
 test("OpenAI's names without a changed line", async () => {

@@ -99,6 +99,17 @@ def test_speech():
     assert answer.content.startswith(b"RIFF")
 
 
+def test_speech_by_openais_voice():
+    answer = litellm.speech(voice="nova", input="Hello", **options(SPEECH))
+    assert answer.content.startswith(b"\xff\xfb")
+
+
+@pytest.mark.parametrize("form", ["json", "verbose_json"])
+def test_transcription_formats(form):
+    answer = litellm.transcription(file=("a.wav", tone()), response_format=form, language="en", **options(TRANSCRIPTION))
+    assert answer.text == f"A recording of {len(tone())} bytes."
+
+
 def test_transcription():
     answer = litellm.transcription(file=("a.wav", tone()), **options(TRANSCRIPTION))
     assert answer.text == f"A recording of {len(tone())} bytes."

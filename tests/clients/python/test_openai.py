@@ -172,6 +172,79 @@ def test_transcription(emulator):
     assert answer.text == f"A recording of {len(sound)} bytes." and emulator.billed()["bytes"] == len(sound)
 
 
+def test_speech_in_openais_fields():
+    speech = client().audio.speech
+    answer = speech.create(model=SPEECH, voice="nova", input="Hello", response_format="pcm", speed=1.5, instructions="Be calm.")
+    assert answer.response.headers["content-type"] == "audio/pcm" and len(answer.content) > 100
+    with speech.with_streaming_response.create(model=SPEECH, voice="alloy", input="Hello", stream_format="sse") as streamed:
+        events = [json.loads(line[6:]) for line in streamed.iter_lines() if line.startswith("data: ")]
+    assert events[-1]["type"] == "speech.audio.done" and {event["type"] for event in events[:-1]} == {"speech.audio.delta"}
+    with pytest.raises(openai.BadRequestError, match="flac"):
+        speech.create(model=SPEECH, voice="alloy", input="Hello", response_format="flac")
+
+
+def test_transcription_in_every_format():
+    def hear(**options):
+        return client().audio.transcriptions.create(model=TRANSCRIPTION, file=("a.wav", tone()), **options)
+
+    text = f"A recording of {len(tone())} bytes."
+    assert hear(response_format="json").text == text
+    assert hear(response_format="text") == text
+    verbose = hear(response_format="verbose_json", language="en", timestamp_granularities=["segment"])
+    assert (verbose.text, verbose.language, verbose.segments, verbose.duration) == (text, "en", [], None)
+    with pytest.raises(openai.BadRequestError, match="subtitles"):
+        hear(response_format="srt")
+    with pytest.raises(openai.NotFoundError, match="transcriptions"):
+        client().audio.translations.create(model=TRANSCRIPTION, file=("a.wav", tone()))
+
+
+def test_streamed_transcription():
+    transcriptions = client().audio.transcriptions
+    try:
+        stream = transcriptions.create(model=TRANSCRIPTION, file=("a.wav", tone()), stream=True)
+    except TypeError:
+        pytest.skip("this version of the library cannot stream them")
+    events = list(stream)
+    assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
+    assert events[0].delta == events[1].text
+
+
+def test_videos():
+    if not hasattr(client(), "videos"):
+        pytest.skip("this version of the library has no videos")
+    videos = client().videos
+    made = videos.create_and_poll(model=VIDEO, prompt="A cat", size="1280x720", poll_interval_ms=100)
+    assert (made.status, made.model, made.size) == ("completed", VIDEO, "1280x720")
+    assert videos.download_content(made.id).read()[4:8] == b"ftyp"
+    assert made.id in [video.id for video in videos.list()]
+    assert videos.delete(made.id).deleted and made.id not in [video.id for video in videos.list()]
+    with pytest.raises(openai.NotFoundError):
+        videos.retrieve(made.id)
+
+
+def test_files_and_batches():
+    def line(number):
+        return {"custom_id": f"line-{number}", "method": "POST", "url": "/v1/chat/completions", "body": {"model": CHAT, "messages": user(say(TEXT))}}
+
+    lines = "".join(json.dumps(line(number)) + "\n" for number in range(3))
+    api = client()
+    file = api.files.create(file=("a.jsonl", lines.encode()), purpose="batch")
+    assert (file.object, file.bytes, file.filename) == ("file", len(lines), "a.jsonl") and file.created_at > 0
+    assert api.files.wait_for_processing(file.id).id == file.id and file.id in [other.id for other in api.files.list()]
+    batch = api.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"a": "b"})
+    assert (batch.status, batch.metadata) == ("validating", {"a": "b"})
+    deadline = time.monotonic() + 30
+    while batch.status != "completed" and time.monotonic() < deadline:
+        time.sleep(0.1)
+        batch = api.batches.retrieve(batch.id)
+    assert (batch.status, batch.request_counts.completed) == ("completed", 3)
+    answers = [json.loads(line) for line in api.files.content(batch.output_file_id).text.splitlines()]
+    assert [answer["response"]["body"]["choices"][0]["message"]["content"] for answer in answers] == [TEXT] * 3
+    assert batch.id in [other.id for other in api.batches.list()]
+    with pytest.raises(openai.BadRequestError, match="chat completions only"):
+        api.batches.create(input_file_id=file.id, endpoint="/v1/embeddings", completion_window="24h")
+
+
 def test_openai_names_without_a_changed_line():
     openai_client = OpenAI(base_url=LIMITED_URL, api_key=KEYS["ANN"])
     answer = openai_client.chat.completions.create(model="gpt-4o", messages=user(say(TEXT)))
