@@ -42,7 +42,8 @@ pub(super) fn check(row: &Row, got: &Got) {
             let mut made: Vec<&str> =
                 got.header("x-flowgate-edits").map_or(Vec::new(), |edits| edits.split(", ").collect());
             let mut said: Vec<&str> = edits.iter().map(String::as_str).collect();
-            (made.sort_unstable(), said.sort_unstable());
+            made.sort_unstable();
+            said.sort_unstable();
             assert_eq!(made, said, "{row:?}");
         }
         None => {

@@ -73,7 +73,7 @@ fn data_url(picture: &[u8], kind: Option<&str>) -> String {
 }
 
 fn submission(mut fields: Map<String, Value>) -> Result<Submission, BridgeError> {
-    if !fields.get("model").is_some_and(|model| model.as_str().is_some_and(|model| !model.is_empty())) {
+    if fields.get("model").and_then(Value::as_str).is_none_or(str::is_empty) {
         return Err(BridgeError::about(
             "model",
             "You must provide a model parameter, such as `Wan-AI/Wan2.2-T2V-A14B`.",
