@@ -50,7 +50,7 @@ impl Built {
             && self.accounts.iter().zip(&settings.accounts).all(same)
     }
 
-    /// What requests look at.
+    /// What requests look at, but for where responses are kept.
     pub(super) fn snapshot(
         &self,
         settings: &Settings,

@@ -16,10 +16,15 @@ pub(crate) fn read(case: &Path, name: &str) -> Option<String> {
     std::fs::read_to_string(case.join(name)).ok()
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test is told by its caller's environment what to do")]
+fn writes() -> bool {
+    std::env::var("GOLDEN").is_ok_and(|mode| mode == "write")
+}
+
 /// `text` must be what the file `name` of `case` says.
 pub(crate) fn assert_same(case: &Path, name: &str, text: &str) {
     let path = case.join(name);
-    if std::env::var("GOLDEN").is_ok_and(|mode| mode == "write") {
+    if writes() {
         std::fs::write(&path, text).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();

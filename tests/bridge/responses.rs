@@ -142,6 +142,7 @@ fn events_are_in_order() {
         let (mut next, mut items) = (0, 0);
         for event in events.split("\n\n").filter(|event| !event.is_empty()) {
             let (name, data) = event.split_once('\n').unwrap();
+            assert!(!data.contains(['\n', '\r']), "{data}");
             let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
             let kind = data["type"].as_str().unwrap();
             assert_eq!((name, data["sequence_number"].as_u64()), (&*format!("event: {kind}"), Some(next)));

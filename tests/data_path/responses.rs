@@ -145,7 +145,7 @@ async fn thoughts_are_given_back_where_tools_are_called() {
             thought["summary"] = json!([]);
             json!({"model": WANTS, "input": [question, thought, items[1], result], "tools": [weather()], "store": false})
         };
-        assert_eq!(said(&respond(&rig, next).await.json()).contains("Sunny"), true);
+        assert!(said(&respond(&rig, next).await.json()).contains("Sunny"));
     }
 }
 

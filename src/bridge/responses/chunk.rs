@@ -95,6 +95,6 @@ impl Function<'_> {
     }
 }
 
-fn text<'a>(value: Option<&'a RawValue>) -> &'a str {
+fn text(value: Option<&RawValue>) -> &str {
     value.and_then(|value| inner(value.get())).unwrap_or_default()
 }

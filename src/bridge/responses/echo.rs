@@ -1,5 +1,7 @@
 //! What a response repeats of its request, and the object around what the model said.
 
+use std::borrow::Cow;
+
 use super::write::Members;
 use crate::wire::json::{self, Object};
 
@@ -65,11 +67,11 @@ impl Echo {
         let mut repeated = Members::new();
         for (key, otherwise) in REPEATED {
             let own = request.get(key).map(|member| member.value).filter(|value| *value != "null");
-            repeated.raw(key, own.unwrap_or(otherwise));
+            repeated.raw(key, &one_line(own.unwrap_or(otherwise)));
         }
         repeated.raw("background", "false").raw("service_tier", "\"default\"");
         repeated.raw("store", if is_kept { "true" } else { "false" });
-        repeated.raw("text", &text(request)).raw("reasoning", &reasoning(request));
+        repeated.raw("text", &one_line(&text(request))).raw("reasoning", &one_line(&reasoning(request)));
         let model = request.get("model").map_or("\"\"", |model| model.value).to_owned();
         Self { id, created_at, model, repeated: repeated.inside().to_owned() }
     }
@@ -85,6 +87,11 @@ impl Echo {
         response.raw("model", model.unwrap_or(&self.model)).raw("output", output).raw("usage", usage);
         format!("{{{},{}}}", response.inside(), self.repeated)
     }
+}
+
+/// A caller's JSON without its line breaks, which would end the line of an event; inside strings there are none.
+fn one_line(json: &str) -> Cow<'_, str> {
+    if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], "").into() } else { json.into() }
 }
 
 fn error(status: Status<'_>) -> String {

@@ -52,8 +52,10 @@ pub(super) fn fate(key: &str) -> Fate {
 
 /// Whether leaving the member out would change anything.
 pub(super) fn says_something(key: &str, value: &str) -> bool {
-    let is_nothing = matches!(value, "null" | "false" | "{}" | "[]" | "\"\"");
-    !is_nothing
-        && !(key == "service_tier" && matches!(value, "\"auto\"" | "\"default\""))
-        && !(key == "stream_options" && !value.contains("true"))
+    match (key, value) {
+        (_, "null" | "false" | "{}" | "[]" | "\"\"") => false,
+        ("service_tier", "\"auto\"" | "\"default\"") => false,
+        ("stream_options", value) => value.contains("true"),
+        _ => true,
+    }
 }

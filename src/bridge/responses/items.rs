@@ -1,5 +1,6 @@
 //! Items of a response's output, as they begin and as they end.
 
+use super::chunk;
 use super::reasoning;
 use super::tools::{Kind, Tool};
 use super::write::{Members, array, inner, literal};
@@ -74,6 +75,20 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Takes a piece of it, and returns what that adds to the arguments. Its id and name are those that came before anybody
+    /// heard of it.
+    pub(super) fn take<'a>(&mut self, piece: &'a chunk::Call<'_>) -> &'a str {
+        if let Some(id) = piece.id.as_deref().filter(|id| !id.is_empty() && !self.is_told) {
+            id.clone_into(&mut self.call_id);
+        }
+        let Some(function) = &piece.function else { return "" };
+        if let Some(name) = function.name.as_deref().filter(|_| !self.is_told) {
+            self.name.push_str(name);
+        }
+        self.arguments.push_str(function.arguments());
+        function.arguments()
+    }
+
     /// Its item's id.
     pub(super) fn id(&self, response: &str, tool: Option<&Tool>) -> String {
         let prefix = if kind(tool) == Kind::Custom { "ctc" } else { "fc" };

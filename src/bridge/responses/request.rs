@@ -190,8 +190,8 @@ fn logprobs(request: &Object<'_>, out: &mut Members, edits: &mut Edits) -> Resul
     let asked = request.get("include").filter(|include| include.value != "null");
     let asked = asked.map(|include| json::elements(include.value).ok_or_else(|| wrong_type("include", "an array")));
     let asked = asked.transpose()?.unwrap_or_default();
-    let is_known = |asked: &&str| json::string(asked).is_some_and(|asked| known.contains(&&*asked));
-    edits.add_if(!asked.iter().all(|asked| is_known(&asked)), "without-include");
+    let is_known = |asked: &str| json::string(asked).is_some_and(|asked| known.contains(&&*asked));
+    edits.add_if(!asked.iter().all(|asked| is_known(asked)), "without-include");
     let top = request.get("top_logprobs").map(|top| top.value).filter(|top| !matches!(*top, "null" | "0"));
     if top.is_some() || includes(request, "message.output_text.logprobs") {
         out.raw("logprobs", "true").maybe("top_logprobs", top);

@@ -162,13 +162,14 @@ class Cargo:
 
 
 CLIENTS = (
-    Python("openai-3", ("test_openai.py",)),
-    Python("openai-1", ("test_openai.py",)),
-    Node("openai-node-7", ("openai.test.mjs",), {"PACKAGE": "openai"}),
-    Node("openai-node-4", ("openai.test.mjs",), {"PACKAGE": "openai-4"}),
-    Python("langchain", ("test_langchain_openai.py", "test_langchain_siliconflow.py", "test_quota.py")),
+    Python("openai-3", ("test_openai.py", "test_openai_responses.py")),
+    Python("openai-1", ("test_openai.py", "test_openai_responses.py")),
+    Python("openai-agents", ("test_openai_agents.py",)),
+    Node("openai-node-7", ("openai.test.mjs", "responses.test.mjs"), {"PACKAGE": "openai"}),
+    Node("openai-node-4", ("openai.test.mjs", "responses.test.mjs"), {"PACKAGE": "openai-4"}),
+    Python("langchain", ("test_langchain_openai.py", "test_langchain_responses.py", "test_langchain_siliconflow.py", "test_quota.py")),
     Python("llama-index", ("test_llama_index_openai_like.py", "test_llama_index_siliconflow.py")),
-    Node("ai-sdk", ("ai-sdk.test.mjs",)),
+    Node("ai-sdk", ("ai-sdk.test.mjs", "ai-sdk-responses.test.mjs")),
     Python("pydantic-ai", ("test_pydantic_ai.py",)),
     Python("litellm", ("test_litellm.py",)),
     Cargo("async-openai"),
