@@ -36,7 +36,10 @@ impl Media {
     ) -> Result<Self, StartError> {
         let failed = |error: StateError| StartError::Settings(error.to_string());
         let path = settings.media.dir.clone().unwrap_or_else(|| settings.state.dir.join("media"));
-        let folder = loaded.map(|_| Folder::open(&path)).transpose().map_err(failed)?;
+        // The remedy is another setting here.
+        let unusable =
+            |error: StateError| StartError::Settings(error.to_string().replace("`state.dir`", "`media.dir`"));
+        let folder = loaded.map(|_| Folder::open(&path)).transpose().map_err(unusable)?;
         let secret = secret(loaded).map_err(failed)?;
         let is_synced = settings.state.durability == Durability::Power;
         let home = match &folder {

@@ -19,6 +19,7 @@ mod kill;
 mod leaving;
 mod listeners;
 mod logs;
+mod media;
 mod models;
 mod models_file;
 mod program;
