@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,13 +10,15 @@ use clap::Args;
 
 use super::console::Console;
 use super::signals::End;
-use crate::mock::{self, Charge, LimitSettings, Limits, MockSettings, Rule, Tier};
+use crate::config::read_text;
+use crate::mock::{self, Charge, LimitSettings, Limits, MockSettings, Rule, Tier, Turn};
 
 /// Options of `mock`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   flowgate mock --limits --tier L0
   flowgate mock --limit Qwen/Qwen3-8B:rpm=20,tpm=50000 --rule fixed
+  flowgate mock --script turns.json     answers that you have written down
   curl -s http://127.0.0.1:4010/v1/models -H 'authorization: Bearer sk-mock'
 Faults on demand: use a model name such as fault/tpm-429; docs/emulator.md lists them all.")]
 pub(super) struct MockArguments {
@@ -61,13 +64,17 @@ pub(super) struct MockArguments {
     /// How long picture URLs work
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
     picture_lifetime: Duration,
+    /// Answer chat requests by the turns in this file, a JSON list; docs/emulator.md describes it
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
 }
 
 pub(super) async fn run(arguments: MockArguments, console: &Console) -> Result<ExitCode, String> {
     let listen = arguments.listen;
     let keys = arguments.keys.join(", ");
-    let emulator =
-        mock::start(arguments.into_settings()).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let script = arguments.script.as_deref().map(turns).transpose()?.unwrap_or_default();
+    let settings = MockSettings { script, ..arguments.into_settings() };
+    let emulator = mock::start(settings).await.map_err(|error| format!("cannot start on {listen}: {error}"))?;
     // Heard before anybody is told that it runs.
     let mut end = End::listen()?;
     console.say(&format!("SiliconFlow emulator at {} (key {keys}); Ctrl-C stops it", emulator.base_url()));
@@ -97,6 +104,12 @@ impl MockArguments {
             ..MockSettings::default()
         }
     }
+}
+
+/// The script in a file.
+fn turns(file: &Path) -> Result<Vec<Turn>, String> {
+    let text = read_text(file)?.ok_or_else(|| format!("there is no script at {}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("{} is no script: {error}", file.display()))
 }
 
 /// `MODEL:rpm=20,tpm=50000`; a model's name may hold colons.

@@ -10,6 +10,7 @@ mod quota;
 mod reader;
 mod secret;
 mod settings;
+mod text_file;
 mod tls_files;
 mod units;
 
@@ -22,6 +23,7 @@ pub use settings::{
     AccountSettings, BudgetSettings, LedgerSettings, ModelSettings, ResponseSettings, ServerSettings, Settings, Stamps,
     StateSettings, stamps,
 };
+pub use text_file::read_text;
 
 use fault::Faults;
 use reader::Section;

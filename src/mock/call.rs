@@ -2,6 +2,7 @@
 
 use super::billing::Bill;
 use super::catalogue::{Kind, Model};
+use super::chat::script::Played;
 use super::emulator::{Shared, Ticket};
 use super::fault::Fault;
 use super::quota::Ask;
@@ -23,6 +24,8 @@ pub(super) struct Call {
     pub(super) json: Value,
     /// A fault for the handler to play; those before the answer were played at the door.
     pub(super) fault: Option<Fault>,
+    /// What a script says the answer is.
+    pub(super) turn: Option<Played>,
     pub(super) hijack: Hijack,
     /// Base of URLs handed out, without a slash at the end.
     pub(super) public_url: String,

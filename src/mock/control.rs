@@ -2,6 +2,7 @@
 //! It must not answer anything SiliconFlow would.
 
 use super::billing::Billed;
+use super::chat::script::{Script, ScriptUse, Turn};
 use super::emulator::{Shared, locked};
 use super::fault::injection::Injection;
 use super::fault::names::NAMES;
@@ -49,8 +50,8 @@ impl MockControl {
         self.0.live.load(Ordering::Relaxed)
     }
 
-    /// Forgets what was billed, recorded, counted against limits, injected and cached. A stream still open is billed to
-    /// nobody.
+    /// Forgets what was billed, recorded, counted against limits, injected and cached, and begins the script of the
+    /// settings again. A stream still open is billed to nobody.
     pub fn reset(&self) {
         self.0.reset();
     }
@@ -67,6 +68,21 @@ impl MockControl {
     pub fn inject(&self, injection: Injection) -> Result<(), String> {
         locked(&self.0.injections).add(injection)
     }
+
+    /// Answers requests to come by these turns, in place of the script that was in force.
+    ///
+    /// # Errors
+    /// What is wrong with which turn; the old script then stays.
+    pub fn play(&self, turns: Vec<Turn>) -> Result<(), String> {
+        *locked(&self.0.script) = Script::new(turns)?;
+        Ok(())
+    }
+
+    /// What became of the script in force.
+    #[must_use]
+    pub fn script(&self) -> ScriptUse {
+        locked(&self.0.script).report()
+    }
 }
 
 /// The HTTP form of [`MockControl`].
@@ -79,6 +95,7 @@ pub(super) fn routes(emulator: Shared) -> Router {
         .route("/mock/reset", post(reset))
         .route("/mock/limits", post(limits))
         .route("/mock/faults", get(faults).post(inject))
+        .route("/mock/script", get(async |State(control): State<MockControl>| Json(control.script())).post(play))
         .with_state(MockControl(emulator))
 }
 
@@ -103,6 +120,14 @@ async fn inject(
     Json(injection): Json<Injection>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
     control.inject(injection).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
+    Ok(done())
+}
+
+async fn play(
+    State(control): State<MockControl>,
+    Json(turns): Json<Vec<Turn>>,
+) -> Result<Json<Value>, (StatusCode, String)> {
+    control.play(turns).map_err(|error| (StatusCode::BAD_REQUEST, error))?;
     Ok(done())
 }
 

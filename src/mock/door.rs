@@ -2,6 +2,7 @@
 //! It must not know endpoints.
 
 use super::call::Call;
+use super::chat::script::{self, Played};
 use super::emulator::{Shared, locked};
 use super::fault::{self, Fault};
 use super::record::{Visit, Watched};
@@ -41,8 +42,10 @@ async fn pass(emulator: &Shared, mut parts: Parts, body: Body, visit: &Visit, hi
     };
     let json: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let key = key_of(&parts.headers, parts.uri.path());
+    let account = account_of(emulator, key.as_deref());
+    let turn = if account.is_ok() { turn_of(emulator, parts.uri.path(), &json) } else { None };
     let fault = match fault::find(emulator, &parts.headers, &json, key.as_deref()) {
-        Ok(fault) => fault,
+        Ok(fault) => fault.or_else(|| turn.as_ref().and_then(Played::fault)),
         Err(refusal) => return refusal.into_response(),
     };
     if let Some(fault) = &fault {
@@ -51,14 +54,23 @@ async fn pass(emulator: &Shared, mut parts: Parts, body: Body, visit: &Visit, hi
             return response;
         }
     }
-    let account = match account_of(emulator, key.as_deref()) {
+    let account = match account {
         Ok(account) => account,
         Err(refusal) => return refusal.into_response(),
     };
-    let call = call_of(emulator, &parts, account, json, fault, hijack);
-    let trace = call.trace.clone();
-    parts.extensions.insert(Arc::new(call));
-    stamped(next.run(Request::from_parts(parts, body)).await, &trace)
+    let call = Arc::new(Call { turn, ..call_of(emulator, &parts, account, json, fault, hijack) });
+    parts.extensions.insert(call.clone());
+    let response = next.run(Request::from_parts(parts, body)).await;
+    // Refused by a quota or for what it says: nothing was answered yet.
+    if let Some(turn) = call.turn.as_ref().filter(|_| !response.status().is_success()) {
+        locked(&emulator.script).give_back(turn);
+    }
+    stamped(response, &call.trace)
+}
+
+/// What the script says to this request.
+fn turn_of(emulator: &Shared, path: &str, json: &Value) -> Option<Played> {
+    script::is_for(path).then(|| locked(&emulator.script).take(json)).flatten()
 }
 
 /// Reads the body, unless it is a form: then it is only counted as it passes.
@@ -114,6 +126,7 @@ fn call_of(
         account,
         json,
         fault,
+        turn: None,
         hijack,
         public_url: emulator.settings.public_url.clone().unwrap_or_else(host),
         trace: text("x-trace-id").unwrap_or_else(|| format!("ti_{}", emulator.fresh_id(18))),

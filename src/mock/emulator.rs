@@ -3,6 +3,7 @@
 
 use super::billing::{Bill, Billed};
 use super::catalogue::{Catalogue, Model};
+use super::chat::script::Script;
 use super::clock::Clock;
 use super::fault::injection::Injections;
 use super::quota::limits::Limits;
@@ -31,6 +32,7 @@ pub(super) struct Emulator {
     pub(super) clock: Clock,
     pub(super) records: Mutex<Records>,
     pub(super) injections: Mutex<Injections>,
+    pub(super) script: Mutex<Script>,
     pub(super) store: Mutex<Store>,
     pub(super) live: AtomicUsize,
     limits: Mutex<LimitSettings>,
@@ -52,6 +54,10 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn script(settings: &MockSettings) -> std::io::Result<Script> {
+    Script::new(settings.script.clone()).map_err(std::io::Error::other)
+}
+
 impl Emulator {
     pub(super) fn shared(settings: MockSettings) -> std::io::Result<Shared> {
         Ok(Arc::new(Self {
@@ -59,6 +65,7 @@ impl Emulator {
             clock: Clock::start(),
             records: Mutex::default(),
             injections: Mutex::default(),
+            script: Mutex::new(script(&settings)?),
             store: Mutex::default(),
             live: AtomicUsize::new(0),
             limits: Mutex::new(settings.limits.clone()),
@@ -75,12 +82,14 @@ impl Emulator {
         seed::hex(seed::mix(self.settings.seed, &serial.to_string()), digits)
     }
 
-    /// Forgets what was billed, recorded, counted, injected and cached. Limits set by hand stay.
+    /// Forgets what was billed, recorded, counted, injected and cached; the script is that of the settings again, from
+    /// its beginning. Limits set by hand stay.
     pub(super) fn reset(&self) {
         *locked(&self.books) = Arc::default();
         locked(&self.records).clear();
         locked(&self.prompts).clear();
         *locked(&self.injections) = Injections::default();
+        *locked(&self.script) = script(&self.settings).unwrap_or_default();
     }
 
     /// Sets a model's limits, from now on.

@@ -34,6 +34,7 @@ mod tokens;
 mod wire;
 
 pub use billing::{Bill, Billed};
+pub use chat::script::{ScriptUse, ScriptedCall, Turn, When};
 pub use control::MockControl;
 pub use fault::injection::Injection;
 pub use fault::names::{NAMES as FAULT_NAMES, NamedFault};

@@ -1,6 +1,7 @@
 //! What whoever starts the emulator may choose. Plain data with defaults fit for tests: no waiting, no limits.
 //! It must not know files, flags or the environment; the command line fills it.
 
+use super::chat::script::Turn;
 use super::quota::limits::Limits;
 use super::quota::window::{Charge, Rule};
 use std::collections::HashMap;
@@ -36,6 +37,8 @@ pub struct MockSettings {
     /// Answer a bad key with the object `{"code":20012,"message":"Api key is invalid"}` instead of the bare string
     /// `"Invalid token"` (API reference section 15 has both).
     pub token_error_object: bool,
+    /// Answers written down beforehand; see [`Turn`]. A turn that is none keeps the emulator from starting.
+    pub script: Vec<Turn>,
 }
 
 impl Default for MockSettings {
@@ -52,6 +55,7 @@ impl Default for MockSettings {
             batch_time: Duration::from_secs(1),
             public_url: None,
             token_error_object: false,
+            script: Vec::new(),
         }
     }
 }

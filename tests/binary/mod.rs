@@ -29,6 +29,7 @@ mod reload;
 mod reload_files;
 mod repository_config;
 mod responses;
+mod script;
 mod search_path;
 mod spill;
 mod state_settings;

@@ -8,6 +8,7 @@ mod media;
 mod messages;
 mod quotas;
 mod refusals;
+mod scripts;
 mod search;
 mod stored;
 mod streams;

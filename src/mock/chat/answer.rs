@@ -15,7 +15,7 @@ pub(super) struct Answer {
     pub(super) calls: Vec<ToolCall>,
     pub(super) finish: &'static str,
     pub(super) reasoning_tokens: u64,
-    content_tokens: u64,
+    pub(super) content_tokens: u64,
     /// The stop sequence that ended it.
     pub(super) stopped_by: Option<String>,
 }
@@ -30,6 +30,17 @@ impl Answer {
 
 /// Thinks up choice number `index`.
 pub(super) fn compose(request: &ChatRequest<'_>, call: &Call, index: u64) -> Answer {
+    let mut answer = match &call.turn {
+        Some(played) => played.turn.answer(request.model.natural_end(), || call.emulator.fresh_id(24)),
+        None => by_itself(request, call, index),
+    };
+    fit(&mut answer, request);
+    bend(&mut answer, call);
+    answer
+}
+
+/// What the emulator says of its own accord.
+fn by_itself(request: &ChatRequest<'_>, call: &Call, index: u64) -> Answer {
     let asked = request.asked();
     let seed = seed::mix(call.seed().wrapping_add(index), &asked);
     let calls = tools::choose(request, &asked, seed);
@@ -43,8 +54,6 @@ pub(super) fn compose(request: &ChatRequest<'_>, call: &Call, index: u64) -> Ans
         answer.finish = finish_of_calls(request);
         answer.calls = calls;
     }
-    fit(&mut answer, request);
-    bend(&mut answer, call);
     answer
 }
 

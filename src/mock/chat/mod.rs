@@ -1,7 +1,7 @@
 //! Chat completions and what shares their answers: the legacy completions and the Anthropic shape.
 //!
-//! `request` reads (with `checks` and `prompt`), `answer` decides what is said (`prose`, `tools`, `schema`), `plain` and `stream` put
-//! it into SiliconFlow's JSON.
+//! `request` reads (with `checks` and `prompt`), `answer` decides what is said (`prose`, `tools`, `schema`, or a test's `script`),
+//! `plain` and `stream` put it into SiliconFlow's JSON.
 
 mod answer;
 mod checks;
@@ -12,6 +12,7 @@ mod prompt;
 mod prose;
 mod request;
 mod schema;
+pub(super) mod script;
 mod stream;
 mod tools;
 mod usage;

@@ -26,7 +26,8 @@ impl Spent {
             cached,
             completion: answers.iter().map(Answer::tokens).sum(),
             reasoning: answers.iter().map(|answer| answer.reasoning_tokens).sum(),
-            thinks: request.thinks,
+            // A script may have a model think that does not by itself.
+            thinks: request.thinks || answers.iter().any(|answer| answer.reasoning_tokens > 0),
             shows_cache: request.model.reports_cache(),
         }
     }
