@@ -101,7 +101,7 @@ impl Exchange {
                 self.settlement.upstream_error("rate_limit");
             }
             waited += reservation.waited();
-            self.settlement.admitted(reservation.waited(), reservation.waited_for());
+            self.settlement.admitted(&reservation);
             let spare = body.copy();
             // A caller who leaves from now on may leave something running upstream.
             self.sent(lease.account(), &self.settlement.model).await?;

@@ -225,8 +225,9 @@ impl GatewayError {
     /// Whether the upstream had a part in it, so that it counts as its error.
     pub fn is_upstreams(&self) -> bool {
         match self {
-            Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) | Self::Relay(RelayError::Revoked) => false,
-            Self::Upstream(_) | Self::Refused(..) | Self::Withdrawn(..) | Self::Answer(_) | Self::Relay(_) => true,
+            Self::Upstream(UpstreamError::Body(_) | UpstreamError::Url(_)) => false,
+            Self::Upstream(_) | Self::Refused(..) | Self::Withdrawn(..) | Self::Answer(_) => true,
+            Self::Relay(error) => error.is_upstreams(),
             Self::Redirect(_) | Self::ThrottledTranscript | Self::Picture(_) | Self::NoPicture => true,
             _ => false,
         }

@@ -116,7 +116,7 @@ impl Exchange {
             self.sent(lease.account(), name(seen)).await?;
         }
         if let Some(reservation) = &reservation {
-            self.settlement.admitted(reservation.waited(), reservation.waited_for());
+            self.settlement.admitted(reservation);
             // A caller who leaves from now on may leave something running upstream.
             reservation.sent();
         }

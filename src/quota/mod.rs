@@ -39,4 +39,4 @@ pub mod window;
 
 pub use lane::{QueueSettings, Refused};
 pub use quota::{AccountQuota, AdmitError, CallerQuota, Quota, Request};
-pub use reservation::Reservation;
+pub use reservation::{Reservation, WaitedFor};

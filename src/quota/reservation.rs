@@ -7,6 +7,31 @@ use super::grant::{Grant, Note};
 use super::metric::Metric;
 use super::view::Left;
 
+/// What a request waited for before it was let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitedFor {
+    /// Nothing: it was let in at once.
+    Nothing,
+    /// A limit of its key, or one of the key's other requests to end.
+    Key,
+    /// This limit of the model.
+    Limit(Metric),
+    /// Its turn, or the right moment: by the limits alone it would have fitted.
+    Turn,
+}
+
+impl WaitedFor {
+    /// The word for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Nothing => "none",
+            Self::Key => "key",
+            Self::Limit(metric) => metric.key(),
+            Self::Turn => "turn",
+        }
+    }
+}
+
 /// See the module. Dropped without a word it is settled as unknown if it was sent, else given back.
 #[derive(Debug)]
 pub struct Reservation {
@@ -30,9 +55,20 @@ impl Reservation {
         Self { own, model }
     }
 
-    /// What the request waited for, if it had to.
-    pub fn waited_for(&self) -> Option<Metric> {
-        self.grants().find_map(|grant| grant.blocked)
+    /// What the request waited for; if there were two, what it waited for longer.
+    pub fn waited_for(&self) -> WaitedFor {
+        let at_key = self.own.as_ref().map_or(Duration::ZERO, |own| own.waited);
+        match self.model.blocked {
+            _ if self.waited().is_zero() => WaitedFor::Nothing,
+            _ if at_key > self.model.waited => WaitedFor::Key,
+            Some(metric) => WaitedFor::Limit(metric),
+            None => WaitedFor::Turn,
+        }
+    }
+
+    /// The limit that the upstream would have refused it for, had it not waited.
+    pub fn spared(&self) -> Option<Metric> {
+        self.model.blocked
     }
 
     /// How long the request stood in line.

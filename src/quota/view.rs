@@ -67,6 +67,9 @@ pub struct LaneView {
     pub in_flight: u64,
     /// Requests in line.
     pub waiting: usize,
+    /// What each of those had to wait for when it came; `None`: its turn only. For metrics.
+    #[serde(skip)]
+    pub waiting_for: Vec<Option<Metric>>,
     /// Every limit it has.
     pub limits: Vec<MetricView>,
 }
@@ -119,6 +122,7 @@ impl State {
             accounting: self.meter.settings().accounting,
             in_flight: self.meter.in_flight(),
             waiting: self.waiting(),
+            waiting_for: self.waiting_for().collect(),
             limits: self.meter.limits().iter().map(|(metric, limit)| self.view_metric(metric, limit, now)).collect(),
         }
     }

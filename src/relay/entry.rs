@@ -162,6 +162,12 @@ impl Settlement {
         let _told_by_the_standing = book.map(|book| book.flush());
     }
 
+    /// What metrics are told of its row: its team, what it cost, and whether the upstream may have seen it.
+    pub(super) fn billed(&self) -> (Arc<str>, Option<Money>, bool) {
+        let Some(entry) = &self.entry else { return (Arc::from(""), Some(Money::ZERO), false) };
+        (entry.who.team.clone(), entry.cost(&self.usage), entry.account.get().is_some())
+    }
+
     /// Its row is final. Its caller has not seen the end yet.
     pub(super) fn enter(&mut self) {
         let Some(entry) = self.entry.take() else { return };

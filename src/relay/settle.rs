@@ -21,6 +21,7 @@ use crate::quota::Reservation;
 use crate::quota::ask::Spent;
 use crate::quota::budget::{Amount, Exceeded};
 use crate::quota::metric::{Amounts, Metric};
+use crate::quota::money::Money;
 use crate::telemetry::metrics::{Metrics, Observation};
 
 /// How a request ended.
@@ -142,9 +143,11 @@ impl Settlement {
         self.first_byte.get_or_insert_with(Instant::now);
     }
 
-    /// A request was let in after `waited`, for `metric` if it had to wait.
-    pub fn admitted(&self, waited: Duration, metric: Option<Metric>) {
-        self.metrics.quota.admitted(waited, metric.map(Metric::key));
+    /// A request was let in.
+    pub fn admitted(&self, reservation: &Reservation) {
+        let quota = &self.metrics.quota;
+        quota.admitted(reservation.waited(), reservation.waited_for().label());
+        reservation.spared().into_iter().for_each(|metric| quota.avoided(metric.key()));
     }
 
     /// The upstream refused a request for `metric`.
@@ -237,18 +240,22 @@ impl Settlement {
         self.first_byte.map(|at| at - self.started)
     }
 
-    fn observe(&self) {
+    fn observe(&self, (team, cost, is_sent): (Arc<str>, Option<Money>, bool)) {
         let first = self.first_byte_after();
         let tokens = self.usage.tokens;
         self.metrics.observe(&Observation {
             route: self.route,
             key: &self.key,
+            team: &team,
             model: &self.model,
             status: self.status,
             duration: self.started.elapsed(),
+            waited: self.waited,
             first_token: first,
             tokens: [tokens.input, tokens.output, tokens.cached, tokens.reasoning],
             certainty: self.usage.certainty.label(),
+            cost_cny: cost.map(|cost| cost.picos_cny() as f64 / 1e12),
+            is_sent,
         });
     }
 
@@ -309,8 +316,9 @@ impl Drop for Settlement {
         }
         self.conclude();
         self.remember_head();
+        let billed = self.billed();
         self.enter();
-        self.observe();
+        self.observe(billed);
         self.log();
     }
 }

@@ -24,7 +24,7 @@ use crate::quota::record::Record;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
 use crate::quota::view::LaneView;
-use crate::quota::{AccountQuota, CallerQuota, Quota};
+use crate::quota::{AccountQuota, CallerQuota, Quota, WaitedFor};
 use crate::telemetry::metrics::quota::LimitGauges;
 use crate::telemetry::metrics::{Metrics, OTHER};
 
@@ -151,13 +151,18 @@ impl Accounts {
             metrics.quota.tier(name, account.standing.tier.index());
         }
         self.spending.show(metrics);
+        let mut waiting_for_keys = 0;
         for view in self.quota.view() {
-            let (Some(account), Some(model)) = (&view.account, &view.model) else { continue };
+            let (Some(account), Some(model)) = (&view.account, &view.model) else {
+                waiting_for_keys += view.waiting;
+                continue;
+            };
             let model = metrics.model_label(model);
             if model != OTHER {
                 show_lane(metrics, &view, account, model);
             }
         }
+        metrics.quota.waiting("", "", WaitedFor::Key.label(), waiting_for_keys);
     }
 
     /// Every limit and every budget there is, with the tier of each account, as JSON.
@@ -266,7 +271,12 @@ fn caller(settings: &Settings, name: &str) -> Option<CallerQuota> {
 }
 
 fn show_lane(metrics: &Metrics, view: &LaneView, account: &str, model: &str) {
-    metrics.quota.waiting(account, model, view.waiting);
+    let limits = view.limits.iter().map(|limit| Some(limit.metric));
+    for reason in limits.chain([None]) {
+        let count = view.waiting_for.iter().filter(|own| **own == reason).count();
+        let reason = reason.map_or(WaitedFor::Turn, WaitedFor::Limit);
+        metrics.quota.waiting(account, model, reason.label(), count);
+    }
     for limit in &view.limits {
         metrics.quota.limit(&LimitGauges {
             account,

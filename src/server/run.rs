@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use futures_util::FutureExt;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
@@ -41,6 +42,8 @@ use crate::quota::budget::Budgets;
 use crate::quota::moment::Clock;
 use crate::relay::leaving::Drainer;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::upstream::UpstreamMetrics;
+use crate::upstream::Upstream;
 
 /// Connections at once on the admin plane (ours).
 const ADMIN_CONNECTIONS: u32 = 64;
@@ -344,7 +347,7 @@ fn admin_plane(
         let (metrics, accounts, ledger) = (metrics.clone(), accounts.clone(), ledger.clone());
         move || {
             ledger.show(&metrics.ledger);
-            metrics.breaker_open.set(i64::from(gateway.snapshot().upstream.is_open()));
+            show_upstream(&gateway.snapshot().upstream, &metrics.upstream);
             accounts.show(&metrics);
         }
     };
@@ -359,6 +362,14 @@ fn admin_plane(
     };
     let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
     AdminPlane { router: admin::router(state), door: Arc::new(ArcSwap::from_pointee(door)) }
+}
+
+/// Brings the gauges of the upstream's health up to date.
+fn show_upstream(upstream: &Upstream, metrics: &UpstreamMetrics) {
+    let now = Instant::now();
+    metrics.breaker_open.set(i64::from(upstream.is_open()));
+    metrics.paused_models.set(i64::try_from(upstream.models.paused()).unwrap_or(i64::MAX));
+    metrics.keys(upstream.accounts().map(|account| (&**account.name(), account.is_resting(now))));
 }
 
 /// Whether new requests are welcome, and what is not as it should be.

@@ -4,10 +4,13 @@
 //! answered for it, and only the first [`MAX_MODELS`] of them; the rest count as `other`, so that
 //! hostile names cannot make series.
 
+use std::sync::{Mutex, PoisonError};
+
 use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 pub mod budget;
 mod families;
+mod gen_ai;
 pub mod jobs;
 pub mod keys;
 mod labels;
@@ -17,13 +20,15 @@ pub mod models;
 pub mod policy;
 pub mod quota;
 mod requests;
+mod sets;
+pub mod upstream;
 
 use budget::BudgetMetrics;
 use families::Families;
 use jobs::JobMetrics;
 use keys::KeyMetrics;
 use labels::ModelLabels;
-pub use labels::{MAX_MODELS, OTHER};
+pub use labels::{MAX_KEYS, MAX_MODELS, MAX_PAIRS, OTHER};
 use ledger::LedgerMetrics;
 use media::MediaMetrics;
 use models::ModelMetrics;
@@ -31,16 +36,17 @@ use policy::PolicyMetrics;
 use quota::QuotaMetrics;
 pub use requests::Observation;
 use requests::RequestMetrics;
+pub use sets::{REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
+use upstream::UpstreamMetrics;
 
 /// The metrics of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    pages: Mutex<()>,
     labels: ModelLabels,
     requests: RequestMetrics,
     in_flight: IntGaugeVec,
-    upstream_errors: IntCounterVec,
-    upstream_retries: IntCounterVec,
     client_retries: IntCounter,
     refused: IntCounterVec,
     reloads: IntCounterVec,
@@ -50,10 +56,10 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// Bytes of request bodies held in memory now.
     pub held_bytes: IntGauge,
-    /// 1 while the breaker refuses to call the upstream at all.
-    pub breaker_open: IntGauge,
     /// Panics that cost one request.
     pub panics: IntCounter,
+    /// Those of the upstream's health.
+    pub upstream: UpstreamMetrics,
     /// The quota's.
     pub quota: QuotaMetrics,
     /// The ledger's.
@@ -91,19 +97,10 @@ impl Metrics {
         let new = Families { registry };
         Ok(Self {
             registry: registry.clone(),
+            pages: Mutex::default(),
             labels: ModelLabels::default(),
             requests: RequestMetrics::new(&new)?,
             in_flight: new.gauges("flowgate_requests_in_flight", "Requests being served now.", &["route"])?,
-            upstream_errors: new.counters(
-                "flowgate_upstream_errors_total",
-                "Failures of the upstream, by cause.",
-                &["cause"],
-            )?,
-            upstream_retries: new.counters(
-                "flowgate_upstream_retries_total",
-                "Second and later tries of a request before its first byte, by reason.",
-                &["reason"],
-            )?,
             client_retries: new.counter(
                 "flowgate_client_retries_total",
                 "Requests that an SDK marked as its own retry (x-stainless-retry-count above 0).",
@@ -124,11 +121,8 @@ impl Metrics {
             )?,
             connections: new.gauge("flowgate_connections", "Client connections open on the data plane.")?,
             held_bytes: new.gauge("flowgate_request_body_bytes", "Bytes of request bodies held in memory.")?,
-            breaker_open: new.gauge(
-                "flowgate_upstream_breaker_open",
-                "1 while the upstream is not called because it kept failing.",
-            )?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
+            upstream: UpstreamMetrics::new(&new)?,
             quota: QuotaMetrics::new(&new)?,
             ledger: LedgerMetrics::new(&new)?,
             budgets: BudgetMetrics::new(&new)?,
@@ -153,6 +147,7 @@ impl Metrics {
     /// Known series start at 0, so that `rate()` sees the first event.
     fn initialise(&self) {
         self.requests.initialise();
+        self.upstream.initialise();
         self.quota.initialise();
         self.budgets.initialise();
         self.policy.initialise();
@@ -160,25 +155,29 @@ impl Metrics {
         self.keys.initialise();
         self.media.initialise();
         self.jobs.initialise();
-        for cause in crate::telemetry::metrics::UPSTREAM_CAUSES {
-            self.upstream_errors.with_label_values(&[*cause]);
+        for (route, _) in ROUTES {
+            self.in_flight.with_label_values(&[*route]);
+        }
+        for reason in REFUSAL_REASONS {
+            self.refused.with_label_values(&[*reason]);
         }
         for result in ["ok", "refused"] {
             self.reloads.with_label_values(&[result]);
-        }
-        for reason in ["connect", "busy"] {
-            self.upstream_retries.with_label_values(&[reason]);
         }
     }
 
     /// Counts one finished request. Called once for each request, whatever ended it.
     pub fn observe(&self, seen: &Observation<'_>) {
-        self.requests.observe(seen, self.labels.label(seen.model, seen.status < 300));
+        let (model, is_new) = self.labels.label(seen.model, seen.status < 300);
+        if is_new {
+            self.requests.begin(seen.route, model);
+        }
+        self.requests.observe(seen, model);
     }
 
     /// The label of a model that may or may not have one.
     pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
-        self.labels.label(model, false)
+        self.labels.label(model, false).0
     }
 
     /// The gauge of requests in flight on `route`.
@@ -188,12 +187,12 @@ impl Metrics {
 
     /// Counts a failure of the upstream; `cause` is one of [`UPSTREAM_CAUSES`].
     pub fn upstream_error(&self, cause: &'static str) {
-        self.upstream_errors.with_label_values(&[cause]).inc();
+        self.upstream.failed(cause);
     }
 
     /// Counts a second or later try.
     pub fn upstream_retry(&self, reason: &'static str) {
-        self.upstream_retries.with_label_values(&[reason]).inc();
+        self.upstream.retried(reason);
     }
 
     /// Counts a request that its SDK marked as a retry.
@@ -220,42 +219,27 @@ impl Metrics {
         }
     }
 
-    /// The text exposition format, version 0.0.4.
+    /// The text exposition format, version 0.0.4, after `refresh` has set the gauges that are set when the page is asked for.
+    /// One page at a time, so that nobody reads gauges that are being set for somebody else.
     ///
     /// # Errors
     /// When a family cannot be written, which the encoder rules out for families made here.
-    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
-        let mut page = Vec::with_capacity(16 * 1024);
-        TextEncoder::new().encode(&self.registry.gather(), &mut page)?;
+    pub fn page(&self, refresh: impl FnOnce()) -> prometheus::Result<Vec<u8>> {
+        let _alone = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        refresh();
+        let mut families = self.registry.gather();
+        families.extend(gen_ai::renamed(&families));
+        families.sort_by(|left, right| left.name().cmp(right.name()));
+        let mut page = Vec::with_capacity(64 * 1024);
+        TextEncoder::new().encode(&families, &mut page)?;
         Ok(page)
     }
-}
 
-/// Every value of the label `cause`: `connect`, `tls`, the four limits, how a stream can break, and
-/// what a refusal can mean.
-pub const UPSTREAM_CAUSES: &[&str] = &[
-    "connect",
-    "local",
-    "connect_timeout",
-    "tls",
-    "first_byte_timeout",
-    "idle_timeout",
-    "total_timeout",
-    "closed",
-    "protocol",
-    "redirect",
-    "bad_answer",
-    "stream_broken",
-    "stream_error",
-    "breaker",
-    "key_invalid",
-    "balance",
-    "identity",
-    "forbidden",
-    "rate_limit",
-    "busy",
-    "timeout",
-    "server",
-    "model",
-    "request",
-];
+    /// The same without a refresh.
+    ///
+    /// # Errors
+    /// As [`Self::page`].
+    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
+        self.page(|| {})
+    }
+}

@@ -55,7 +55,8 @@ impl Account {
         Cow::Owned(masked)
     }
 
-    fn is_resting(&self, now: Instant) -> bool {
+    /// Whether its key is not used at `now` because the upstream refused it.
+    pub fn is_resting(&self, now: Instant) -> bool {
         let until = self.resting_until.load(Ordering::Relaxed);
         until != 0 && now.duration_since(self.made).as_millis() < u128::from(until)
     }

@@ -137,6 +137,11 @@ impl Upstream {
         KeyLease::awake(&self.accounts, now)
     }
 
+    /// Its accounts, in their order.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().map(Arc::as_ref)
+    }
+
     /// Whether it is being left alone.
     pub fn is_open(&self) -> bool {
         self.is_troubled.load(Ordering::Relaxed) && self.breaker().is_open()

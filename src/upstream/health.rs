@@ -73,6 +73,11 @@ impl ModelHealth {
         !self.all_well() && self.lock().get(model).is_some_and(|entry| entry.was_throttled(now))
     }
 
+    /// How many models are left alone now, or would be but for a try.
+    pub fn paused(&self) -> usize {
+        if self.all_well() { 0 } else { self.lock().values().filter(|entry| entry.busy.is_open()).count() }
+    }
+
     fn all_well(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
@@ -112,8 +117,9 @@ mod tests {
             health.busy("a", now);
         }
         assert!(health.admit("a", now).is_err() && health.admit("b", now).is_ok());
+        assert_eq!(health.paused(), 1);
         health.answered("a", now);
-        assert!(health.admit("a", now).is_ok() && health.all_well());
+        assert!(health.admit("a", now).is_ok() && health.all_well() && health.paused() == 0);
     }
 
     #[test]

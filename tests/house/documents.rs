@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use flowgate::telemetry::metrics::budget::BudgetGauges;
 use flowgate::telemetry::metrics::quota::LimitGauges;
-use flowgate::telemetry::metrics::{Metrics, Observation, UPSTREAM_CAUSES};
+use flowgate::telemetry::metrics::{Metrics, Observation, REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
 
 use super::source::{files_of_kind, strings, text, without_tests};
 
@@ -31,23 +31,26 @@ fn page() -> String {
     let seen = Observation {
         route: "/chat/completions",
         key: "ann",
+        team: "ml",
         model: "Qwen/Qwen3-8B",
         status: 200,
         duration: std::time::Duration::from_secs(2),
+        waited: std::time::Duration::ZERO,
         first_token: Some(std::time::Duration::from_secs(1)),
         tokens: [4, 3, 2, 1],
         certainty: "exact",
+        cost_cny: Some(0.5),
+        is_sent: true,
     };
     metrics.observe(&seen);
-    metrics.in_flight("/chat/completions").inc();
-    metrics.refused("no_key");
-    metrics.client_retry();
+    metrics.observe(&Observation { status: 502, ..seen });
+    metrics.upstream.keys([("main", false)].into_iter());
     metrics.quota.tier("main", 0);
     metrics.policy.spill("main", 0, 0);
     let (limit, spent, held) = (1.0, 0.0, 0.0);
     metrics.budgets.show(&BudgetGauges { scope: "key", name: "ann", period: "day", unit: "cny", limit, spent, held });
     metrics.budgets.refused("key", "day", "cny");
-    metrics.quota.waiting("main", "m", 0);
+    metrics.quota.waiting("main", "m", "rpm", 0);
     let gauges =
         LimitGauges { account: "main", model: "m", metric: "rpm", source: "seen", limit: 1, used: 0, reserved: 0 };
     metrics.quota.limit(&gauges);
@@ -58,18 +61,24 @@ fn page() -> String {
 fn every_metric_is_documented_with_its_type() {
     let documented: BTreeMap<String, String> = rows(&text("docs/metrics.md"))
         .into_iter()
-        .filter(|row| row[0].starts_with("`flowgate_"))
+        .filter(is_of_a_metric)
         .map(|row| (quoted(&row[0]).remove(0), row[1].clone()))
         .collect();
     let exported: BTreeMap<String, String> =
-        families(&page()).into_iter().filter(|(name, _)| name.starts_with("flowgate_")).collect();
+        families(&page()).into_iter().filter(|(name, _)| !name.starts_with("process_")).collect();
     assert_eq!(documented, exported);
+}
+
+/// Whether a row of docs/metrics.md tells about a metric.
+fn is_of_a_metric(row: &Vec<String>) -> bool {
+    ["`flowgate_", "`gen_ai_client_", "`gen_ai_server_"].iter().any(|prefix| row[0].starts_with(prefix))
+        && row.len() == 4
 }
 
 #[test]
 fn every_label_is_documented() {
     let page = page();
-    for row in rows(&text("docs/metrics.md")).into_iter().filter(|row| row[0].starts_with("`flowgate_")) {
+    for row in rows(&text("docs/metrics.md")).into_iter().filter(is_of_a_metric) {
         let name = quoted(&row[0]).remove(0);
         let documented: BTreeSet<String> = quoted(&row[2]).into_iter().collect();
         let sample = page
@@ -78,6 +87,7 @@ fn every_label_is_documented() {
         let labels = sample.and_then(|line| line.split_once('{')?.1.split_once('}')).map_or("", |(labels, _)| labels);
         let exported: BTreeSet<String> =
             labels.split("\",").filter_map(|label| label.split_once('=')).map(|(label, _)| label.to_owned()).collect();
+        let exported: BTreeSet<String> = exported.into_iter().filter(|label| label != "gen_ai_provider_name").collect();
         assert_eq!(documented, exported, "{name}");
     }
 }
@@ -108,14 +118,64 @@ fn buckets_are_the_documented_ones() {
     }
 }
 
+/// A section of docs/metrics.md.
+fn section(heading: &str) -> String {
+    let document = text("docs/metrics.md");
+    let (_, section) = document.split_once(&format!("## {heading}\n")).unwrap();
+    section.split("\n## ").next().unwrap().to_owned()
+}
+
+/// The first cells of the table of a section.
+fn first_cells(heading: &str) -> BTreeSet<String> {
+    rows(&section(heading)).iter().skip(1).flat_map(|row| quoted(&row[0])).collect()
+}
+
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 #[test]
 fn every_cause_of_an_upstream_error_is_documented() {
-    let document = text("docs/metrics.md");
-    let (_, section) = document.split_once("## Causes of upstream errors").unwrap();
-    let section = section.split("\n## ").next().unwrap();
-    let documented: BTreeSet<String> = rows(section).iter().skip(1).flat_map(|row| quoted(&row[0])).collect();
-    let known: BTreeSet<String> = UPSTREAM_CAUSES.iter().map(|cause| (*cause).to_owned()).collect();
-    assert_eq!(documented, known);
+    assert_eq!(first_cells("Causes of upstream errors"), set(UPSTREAM_CAUSES));
+}
+
+#[test]
+fn every_reason_of_a_refusal_is_documented() {
+    assert_eq!(first_cells("Reasons of refusals"), set(REFUSAL_REASONS));
+}
+
+#[test]
+fn every_route_is_documented_and_known_by_its_label() {
+    let routes: BTreeSet<String> = ROUTES.iter().map(|(route, _)| (*route).to_owned()).collect();
+    assert_eq!(quoted(&section("Routes")).into_iter().collect::<BTreeSet<_>>(), routes);
+    let code = text("src/api/route.rs");
+    let (_, function) = code.split_once("pub fn label(self)").unwrap();
+    assert_eq!(strings(function.split("\n    }\n").next().unwrap()).into_iter().collect::<BTreeSet<_>>(), routes);
+}
+
+/// What is counted when a request fails: the last word of each view of an error.
+#[test]
+fn every_label_of_an_error_is_in_a_closed_set() {
+    let code = text("src/api/error/view.rs");
+    let mut labels = set(&["quota", "key_limit"]);
+    for call in ["caller(", "server(", "overloaded("] {
+        for (at, _) in code.match_indices(call).filter(|(at, _)| !code[..*at].ends_with("fn ")) {
+            let (mut depth, from) = (0, at + call.len() - 1);
+            let end = code[from..].find(|letter| {
+                depth += i32::from(letter == '(') - i32::from(letter == ')');
+                depth == 0
+            });
+            let arguments = &code[from..from + end.unwrap()];
+            let is_named = arguments.trim_end().ends_with('"') || call == "overloaded(";
+            labels.extend(strings(arguments).pop().filter(|_| is_named));
+        }
+    }
+    assert!(labels.len() > 30, "has view.rs changed its shape? {labels:?}");
+    let known = &set(UPSTREAM_CAUSES) | &set(REFUSAL_REASONS);
+    assert!(labels.is_subset(&known), "{:?}", labels.difference(&known));
+    // `budget` is what every used-up budget says.
+    let never = &set(REFUSAL_REASONS) - &labels;
+    assert!(never.is_subset(&set(&["budget"])), "{never:?}");
 }
 
 /// Metrics that a query names exist; a histogram has its buckets, count and sum.
@@ -266,7 +326,11 @@ fn metric_names_stand_in_one_file() {
     for file in files_of_kind("src", "rs") {
         let name = file.to_str().unwrap();
         let text = text(name);
-        let has_one = strings(without_tests(&text)).iter().any(|text| text.starts_with("flowgate_"));
+        let has_one = strings(without_tests(&text)).iter().any(|text| {
+            let is_bare =
+                text.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_' || letter.is_ascii_digit());
+            is_bare && (text.starts_with("flowgate_") || text.starts_with("gen_ai_"))
+        });
         assert!(!has_one || name.starts_with("src/telemetry/"), "{name} names a metric");
     }
 }

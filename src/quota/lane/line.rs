@@ -31,7 +31,7 @@ pub(super) struct Waiter {
     /// Whether it was told to come now.
     is_promised: bool,
     /// What it waits for, as far as that is known.
-    blocked: Option<Metric>,
+    pub(super) blocked: Option<Metric>,
     /// What shorter requests have taken while this one was first.
     passed: u64,
     grant: oneshot::Sender<Grant>,

@@ -96,6 +96,11 @@ impl State {
         self.queue.len()
     }
 
+    /// What those in line had to wait for when they came; `None` where it was their turn only.
+    pub(in crate::quota) fn waiting_for(&self) -> impl Iterator<Item = Option<Metric>> {
+        self.queue.iter().map(|(_, waiter)| waiter.blocked)
+    }
+
     fn has_room(&self) -> bool {
         self.most_in_flight.is_none_or(|most| self.meter.in_flight() < most)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::Families;
+use super::sets::LIMITS;
 
 /// From "at once" to the longest that a caller waits (seconds; ours).
 const WAIT_BUCKETS: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
@@ -61,19 +62,19 @@ impl QuotaMetrics {
             reserved: new.gauges("flowgate_quota_reserved", "What requests under way may still add.", LIMIT)?,
             waiting: new.gauges(
                 "flowgate_queue_requests",
-                "Requests waiting for their turn.",
-                &["account", "model"],
+                "Requests waiting for their turn, by what they had to wait for when they came.",
+                &["account", "model", "reason"],
             )?,
             tier: new.gauges("flowgate_account_tier", "Tier of the account in force (0 to 5).", &["account"])?,
             wait: new.histogram(
                 "flowgate_queue_wait_seconds",
-                "How long requests that were let in had waited, by the limit they waited for (none: at once).",
-                &["metric"],
+                "How long requests that were let in had waited, by what for (none: at once).",
+                &["reason"],
                 WAIT_BUCKETS,
             )?,
             avoided: new.counters(
                 "flowgate_upstream_429_avoided_total",
-                "Requests that would have been refused had they not waited, by metric.",
+                "Requests that the upstream would have refused had they not waited, by metric.",
                 &["metric"],
             )?,
             refusals: new.counters(
@@ -96,24 +97,30 @@ impl QuotaMetrics {
     }
 
     pub(super) fn initialise(&self) {
-        for metric in ["none", "rpm", "tpm"] {
-            self.wait.with_label_values(&[metric]);
+        for reason in ["none", "key", "turn", "rpm", "tpm"] {
+            self.wait.with_label_values(&[reason]);
         }
-        for metric in ["rpm", "tpm"] {
-            self.avoided.with_label_values(&[metric]);
-            self.refusals.with_label_values(&[metric, "false"]);
+        for metric in LIMITS {
+            self.avoided.with_label_values(&[*metric]);
+        }
+        for (metric, predicted) in
+            LIMITS.iter().chain(&["unknown"]).flat_map(|metric| [(metric, "true"), (metric, "false")])
+        {
+            self.refusals.with_label_values(&[*metric, predicted]);
         }
         for kind in ["prompt", "output"] {
             self.estimate_error.with_label_values(&[kind]);
         }
     }
 
-    /// A request was let in after `waited`; `metric` is what it waited for, if it had to.
-    pub fn admitted(&self, waited: Duration, metric: Option<&'static str>) {
-        self.wait.with_label_values(&[metric.unwrap_or("none")]).observe(waited.as_secs_f64());
-        if let Some(metric) = metric {
-            self.avoided.with_label_values(&[metric]).inc();
-        }
+    /// A request was let in after `waited`; `reason` is what it waited for, `none` if it had not to.
+    pub fn admitted(&self, waited: Duration, reason: &'static str) {
+        self.wait.with_label_values(&[reason]).observe(waited.as_secs_f64());
+    }
+
+    /// The upstream would have refused a request for `metric` that had waited instead.
+    pub fn avoided(&self, metric: &'static str) {
+        self.avoided.with_label_values(&[metric]).inc();
     }
 
     /// The upstream refused a request for `metric`.
@@ -141,9 +148,10 @@ impl QuotaMetrics {
         self.reserved.with_label_values(&[account, model, metric]).set(signed(gauges.reserved));
     }
 
-    /// Sets the gauge of a queue.
-    pub fn waiting(&self, account: &str, model: &str, requests: usize) {
-        self.waiting.with_label_values(&[account, model]).set(signed(requests as u64));
+    /// Sets the gauge of a queue: so many wait there for `reason`. Those who wait for limits of their keys have no account and
+    /// no model.
+    pub fn waiting(&self, account: &str, model: &str, reason: &'static str, requests: usize) {
+        self.waiting.with_label_values(&[account, model, reason]).set(signed(requests as u64));
     }
 
     /// Sets the gauge of an account's tier.

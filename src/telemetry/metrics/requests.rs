@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounterVec};
+use prometheus::{CounterVec, HistogramVec, IntCounter, IntCounterVec};
 
 use super::families::Families;
+use super::gen_ai::GenAi;
+use super::labels::{OTHER, Pair, PairLabels};
+use super::sets::{ROUTES, USUAL_STATUSES};
 
 /// From a local refusal to a long reasoning answer (seconds; ours, within clients.md B1).
 const DURATION_BUCKETS: &[f64] = &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
@@ -21,18 +24,26 @@ pub struct Observation<'a> {
     pub route: &'static str,
     /// Virtual key's name, from the configuration.
     pub key: &'a str,
+    /// Its team; empty without one.
+    pub team: &'a str,
     /// The model that was really called.
     pub model: &'a str,
     /// HTTP status the caller saw; 499 when it left before there was one.
     pub status: u16,
     /// From the request's head to the last byte of the answer.
     pub duration: Duration,
+    /// How long it stood in line.
+    pub waited: Duration,
     /// From the request's head to the first byte of a streamed answer.
     pub first_token: Option<Duration>,
     /// Tokens: input, output, cached (part of input), reasoning (part of output).
     pub tokens: [u64; 4],
     /// How the usage is known: `exact`, `at_least`, `estimated`, `unknown`, `none`.
     pub certainty: &'static str,
+    /// What it cost (CNY); `None` where nobody knows the price of what it used.
+    pub cost_cny: Option<f64>,
+    /// Whether the upstream may have seen it.
+    pub is_sent: bool,
 }
 
 /// See the module.
@@ -44,6 +55,10 @@ pub(super) struct RequestMetrics {
     per_token: HistogramVec,
     tokens: IntCounterVec,
     usage: IntCounterVec,
+    cost: CounterVec,
+    unpriced: IntCounter,
+    pairs: PairLabels,
+    gen_ai: GenAi,
 }
 
 impl RequestMetrics {
@@ -75,9 +90,20 @@ impl RequestMetrics {
             tokens: new.counters(
                 "flowgate_tokens_total",
                 "Tokens the upstream reported; cached is part of input, reasoning part of output.",
-                &["key", "model", "type"],
+                &["team", "key", "model", "type"],
             )?,
             usage: new.counters("flowgate_usage_total", "Requests by how their usage is known.", &["certainty"])?,
+            cost: new.float_counters(
+                "flowgate_cost_cny_total",
+                "What requests cost, in CNY, by the prices of the catalogue.",
+                &["team", "key", "model"],
+            )?,
+            unpriced: new.counter(
+                "flowgate_unpriced_requests_total",
+                "Requests that used something of a model without a known price; their cost is in no sum.",
+            )?,
+            pairs: PairLabels::default(),
+            gen_ai: GenAi::new(new)?,
         })
     }
 
@@ -85,6 +111,12 @@ impl RequestMetrics {
         for certainty in ["exact", "at_least", "estimated", "unknown"] {
             self.usage.with_label_values(&[certainty]);
         }
+        ROUTES.iter().for_each(|(route, _)| self.begin(route, OTHER));
+    }
+
+    /// `model` was called for the first time: its usual outcomes are there from now on.
+    pub(super) fn begin(&self, route: &str, model: &str) {
+        USUAL_STATUSES.iter().for_each(|code| drop(self.requests.with_label_values(&[route, model, *code])));
     }
 
     /// Counts one finished request; `model` is the label of its model.
@@ -95,13 +127,25 @@ impl RequestMetrics {
         if seen.certainty != "none" {
             self.usage.with_label_values(&[seen.certainty]).inc();
         }
-        for (kind, count) in ["input", "output", "cached", "reasoning"].into_iter().zip(seen.tokens) {
-            if count > 0 {
-                self.tokens.with_label_values(&[seen.key, model, kind]).inc_by(count);
-            }
+        if seen.is_sent {
+            self.gen_ai.observe(seen, model);
+            self.observe_use(seen, model);
         }
         if let Some(first) = seen.first_token {
             self.observe_stream(seen, model, first);
+        }
+    }
+
+    fn observe_use(&self, seen: &Observation<'_>, model: &str) {
+        let Pair { team, key, model } = self.pairs.label(Pair { team: seen.team, key: seen.key, model });
+        for (kind, count) in ["input", "output", "cached", "reasoning"].into_iter().zip(seen.tokens) {
+            if count > 0 {
+                self.tokens.with_label_values(&[team, key, model, kind]).inc_by(count);
+            }
+        }
+        match seen.cost_cny {
+            Some(cost) => self.cost.with_label_values(&[team, key, model]).inc_by(cost),
+            None => self.unpriced.inc(),
         }
     }
 

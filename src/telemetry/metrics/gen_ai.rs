@@ -1,0 +1,120 @@
+//! OpenTelemetry's names for what a server and a client of generative AI do, so that ready-made dashboards work.
+//!
+//! What callers see is measured once, under our own names, and written a second time under OpenTelemetry's when the page is
+//! asked for. Only what has no name of ours is counted here: what the upstream takes without the time in line, and
+//! the sizes of requests.
+
+use std::time::Duration;
+
+use prometheus::HistogramVec;
+use prometheus::proto::{LabelPair, MetricFamily};
+
+use super::families::Families;
+use super::requests::Observation;
+use super::sets::operation;
+
+/// OpenTelemetry, `gen_ai.client.operation.duration` (clients.md B2); three more for long answers (ours).
+const OPERATION_BUCKETS: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68];
+/// OpenTelemetry, `gen_ai.client.token.usage` (clients.md B2), without the largest three: no model reads 4 million tokens.
+const TOKEN_BUCKETS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0];
+
+const OPERATION: &str = "gen_ai_operation_name";
+const MODEL: &str = "gen_ai_request_model";
+const PROVIDER: &str = "gen_ai_provider_name";
+/// A name of our own: OpenTelemetry lists none for it, and allows that.
+const SILICONFLOW: &str = "siliconflow";
+/// OpenTelemetry's word for an error that is not told apart.
+const ANY_ERROR: &str = "_OTHER";
+
+/// Families of ours that OpenTelemetry has a name for.
+const RENAMED: &[(&str, &str)] = &[
+    ("flowgate_request_duration_seconds", "gen_ai_server_request_duration_seconds"),
+    ("flowgate_time_to_first_token_seconds", "gen_ai_server_time_to_first_token_seconds"),
+    ("flowgate_time_per_output_token_seconds", "gen_ai_server_time_per_output_token_seconds"),
+];
+
+/// What is counted under OpenTelemetry's names only.
+#[derive(Debug)]
+pub(super) struct GenAi {
+    duration: HistogramVec,
+    tokens: HistogramVec,
+}
+
+impl GenAi {
+    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+        Ok(Self {
+            duration: new.histogram_of(
+                "gen_ai_client_operation_duration_seconds",
+                "From a request's head to the last byte of its answer, without its time in line, of requests that were sent.",
+                &[OPERATION, MODEL, "error_type"],
+                OPERATION_BUCKETS,
+                (PROVIDER, SILICONFLOW),
+            )?,
+            tokens: new.histogram_of(
+                "gen_ai_client_token_usage",
+                "Tokens of a request that the upstream reported.",
+                &[OPERATION, MODEL, "gen_ai_token_type"],
+                TOKEN_BUCKETS,
+                (PROVIDER, SILICONFLOW),
+            )?,
+        })
+    }
+
+    /// Counts one finished request that was sent; `model` is the label of its model.
+    pub(super) fn observe(&self, seen: &Observation<'_>, model: &str) {
+        let Some(operation) = operation(seen.route) else { return };
+        let error = if seen.status < 400 { "" } else { ANY_ERROR };
+        let took: Duration = seen.duration.saturating_sub(seen.waited);
+        self.duration.with_label_values(&[operation, model, error]).observe(took.as_secs_f64());
+        // What nobody reported is not invented.
+        if matches!(seen.certainty, "exact" | "at_least") {
+            for (kind, count) in ["input", "output"].into_iter().zip(seen.tokens).filter(|(_, count)| *count > 0) {
+                self.tokens.with_label_values(&[operation, model, kind]).observe(count as f64);
+            }
+        }
+    }
+}
+
+/// Those of `families` that OpenTelemetry has a name for, under that name.
+pub(super) fn renamed(families: &[MetricFamily]) -> Vec<MetricFamily> {
+    let own = |name: &str| families.iter().find(|family| family.name() == name);
+    RENAMED.iter().filter_map(|(name, new)| Some(rename(own(name)?, new))).collect()
+}
+
+fn rename(family: &MetricFamily, name: &str) -> MetricFamily {
+    let mut family = family.clone();
+    family.set_name(name.to_owned());
+    family.mut_metric().retain(|metric| metric.get_label().iter().all(is_an_operation));
+    for metric in family.mut_metric() {
+        let mut labels: Vec<LabelPair> = metric.get_label().iter().flat_map(labels_of).collect();
+        labels.push(label(PROVIDER, SILICONFLOW));
+        labels.sort_by(|left, right| left.name().cmp(right.name()));
+        metric.set_label(labels);
+    }
+    family
+}
+
+/// Lists of models and the like are not.
+fn is_an_operation(own: &LabelPair) -> bool {
+    own.name() != "route" || operation(own.value()).is_some()
+}
+
+/// What a label of ours is there. The route stays beside its operation: several are one.
+fn labels_of(own: &LabelPair) -> Vec<LabelPair> {
+    match own.name() {
+        "model" => vec![label(MODEL, own.value())],
+        "route" => {
+            let operation = operation(own.value()).map(|operation| label(OPERATION, operation));
+            operation.into_iter().chain([own.clone()]).collect()
+        }
+        _ => vec![own.clone()],
+    }
+}
+
+fn label(name: &str, value: &str) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.to_owned());
+    label.set_value(value.to_owned());
+    label
+}
