@@ -13,6 +13,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -61,6 +62,11 @@ impl MockControl {
         self.0.set_limits(model, limits);
     }
 
+    /// Moves the clock on by which links to pictures and videos expire.
+    pub fn advance(&self, time: std::time::Duration) {
+        self.0.advance(time.as_secs());
+    }
+
     /// Plays a fault on requests to come.
     ///
     /// # Errors
@@ -94,6 +100,7 @@ pub(super) fn routes(emulator: Shared) -> Router {
         .route("/mock/live", get(async |State(control): State<MockControl>| Json(json!({"live": control.live()}))))
         .route("/mock/reset", post(reset))
         .route("/mock/limits", post(limits))
+        .route("/mock/clock", post(clock))
         .route("/mock/faults", get(faults).post(inject))
         .route("/mock/script", get(async |State(control): State<MockControl>| Json(control.script())).post(play))
         .with_state(MockControl(emulator))
@@ -108,6 +115,18 @@ async fn limits(State(control): State<MockControl>, Json(all): Json<BTreeMap<Str
     for (model, limits) in all {
         control.set_limits(&model, limits);
     }
+    done()
+}
+
+/// How far to move the clock of links on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: u64,
+}
+
+async fn clock(State(control): State<MockControl>, Json(advance): Json<Advance>) -> Json<Value> {
+    control.0.advance(advance.seconds);
     done()
 }
 

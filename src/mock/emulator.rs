@@ -4,7 +4,7 @@
 use super::billing::{Bill, Billed};
 use super::catalogue::{Catalogue, Model};
 use super::chat::script::Script;
-use super::clock::Clock;
+use super::clock::{Clock, unix_seconds};
 use super::fault::injection::Injections;
 use super::quota::limits::Limits;
 use super::quota::{Admitted, Ask, Meters, QuotaUse};
@@ -39,6 +39,8 @@ pub(super) struct Emulator {
     books: Mutex<Arc<Books>>,
     prompts: Mutex<HashSet<u64>>,
     serial: AtomicU64,
+    /// How far the clock of links is ahead of the real one (seconds).
+    ahead: AtomicU64,
 }
 
 /// What is billed and counted against limits until the next reset. A request stays in the books it was entered in:
@@ -72,6 +74,7 @@ impl Emulator {
             books: Mutex::default(),
             prompts: Mutex::default(),
             serial: AtomicU64::new(0),
+            ahead: AtomicU64::new(0),
             settings,
         }))
     }
@@ -130,6 +133,16 @@ impl Emulator {
         let tokens = ticket.bill.total_tokens();
         locked(&ticket.books.meters).settle(&ticket.who, ticket.admitted, tokens, charge, self.clock.now());
         locked(&ticket.books.billed).add(&ticket.who.1, ticket.bill);
+    }
+
+    /// Seconds since 1970 by the clock that links expire by.
+    pub(super) fn link_seconds(&self) -> u64 {
+        unix_seconds() + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Moves that clock on.
+    pub(super) fn advance(&self, seconds: u64) {
+        self.ahead.fetch_add(seconds, Ordering::Relaxed);
     }
 
     fn books(&self) -> Arc<Books> {

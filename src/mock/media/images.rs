@@ -47,6 +47,18 @@ fn document(call: &Call, prompt: &str, count: u64) -> Value {
     document
 }
 
+/// Picture faults that are played where the picture lies.
+const LEADS_ASTRAY: [&str; 8] = [
+    "picture-404",
+    "picture-redirect",
+    "picture-html",
+    "picture-html-png",
+    "picture-svg",
+    "picture-endless",
+    "picture-torn",
+    "picture-stall",
+];
+
 /// Where the picture lies; picture faults lead elsewhere.
 fn url(call: &Call, picture: u64) -> String {
     let lifetime = call.emulator.settings.picture_lifetime;
@@ -55,9 +67,9 @@ fn url(call: &Call, picture: u64) -> String {
     match call.fault.as_ref().map(|fault| fault.name.as_str()) {
         Some("picture-private") => "http://169.254.169.254/latest/meta-data/".to_owned(),
         Some("picture-expired") => link("", std::time::Duration::ZERO),
-        Some(fault @ ("picture-404" | "picture-redirect" | "picture-html" | "picture-endless")) => {
-            link(&format!("{fault}/"), lifetime)
-        }
+        Some("picture-elsewhere") => format!("https://pictures.example.com/{name}?Signature=secret"),
+        Some("picture-plain") => format!("http://s3.siliconflow.cn/{name}?Signature=secret"),
+        Some(fault) if LEADS_ASTRAY.contains(&fault) => link(&format!("{fault}/"), lifetime),
         _ => link("", lifetime),
     }
 }

@@ -2,7 +2,6 @@
 //! (API reference section 9). What lies there follows from the name, so nothing has to be kept.
 
 use crate::mock::call::Call;
-use crate::mock::clock::unix_seconds;
 use crate::mock::emulator::{Shared, locked};
 use crate::mock::media::png;
 use crate::mock::play::with_kind;
@@ -11,7 +10,7 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use http::{StatusCode, header};
 use serde::Deserialize;
 use std::convert::Infallible;
@@ -24,7 +23,7 @@ const DENIED: &str =
 
 /// A URL for `name`, valid for `lifetime`.
 pub(in crate::mock) fn link(call: &Call, name: &str, lifetime: Duration) -> String {
-    let expires = unix_seconds() + lifetime.as_secs();
+    let expires = call.emulator.link_seconds() + lifetime.as_secs();
     let signature = sign(name, expires);
     format!("{}/temporary/{name}?Expires={expires}&Signature={signature}", call.public_url)
 }
@@ -48,8 +47,9 @@ pub(in crate::mock) async fn serve(
     Path(name): Path<String>,
     signed: Result<Query<Signed>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let valid = signed
-        .is_ok_and(|Query(signed)| signed.signature == sign(&name, signed.expires) && unix_seconds() < signed.expires);
+    let valid = signed.is_ok_and(|Query(signed)| {
+        signed.signature == sign(&name, signed.expires) && emulator.link_seconds() < signed.expires
+    });
     if !valid {
         return (StatusCode::FORBIDDEN, [(header::CONTENT_TYPE, "application/xml")], DENIED).into_response();
     }
@@ -59,14 +59,34 @@ pub(in crate::mock) async fn serve(
             (StatusCode::FOUND, [(header::LOCATION, "http://169.254.169.254/latest/meta-data/")]).into_response()
         }
         Some(("picture-html", _)) => with_kind("text/html", Body::from("<html><body>Not a picture</body></html>")),
+        Some(("picture-html-png", _)) => with_kind("image/png", Body::from("<html><body>Not a picture</body></html>")),
+        Some(("picture-svg", _)) => {
+            with_kind("image/svg+xml", Body::from("<svg xmlns=\"http://www.w3.org/2000/svg\"/>"))
+        }
         Some(("picture-endless", _)) => with_kind("image/png", endless()),
+        Some(("picture-torn", _)) => with_kind("image/png", Body::from(torn())),
+        Some(("picture-stall", _)) => with_kind("image/png", stalled()),
         _ => stored(&emulator, &name),
     }
 }
 
+/// Begins like a picture and never ends.
 fn endless() -> Body {
     let block = Bytes::from(vec![0x89; 65_536]);
-    Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(block.clone())))
+    let more = stream::repeat_with(move || Ok::<_, Infallible>(block.clone()));
+    Body::from_stream(stream::once(async { Ok(torn()) }).chain(more))
+}
+
+/// The first half of a picture.
+fn torn() -> Bytes {
+    let whole = png(0);
+    whole.slice(..whole.len() / 2)
+}
+
+/// The same, and then nothing more.
+fn stalled() -> Body {
+    let first = stream::once(async { Ok::<_, Infallible>(torn()) });
+    Body::from_stream(first.chain(stream::pending()))
 }
 
 fn stored(emulator: &Shared, name: &str) -> Response {
