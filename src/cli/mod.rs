@@ -6,9 +6,11 @@ mod completions;
 mod console;
 mod desk;
 mod doctor;
+mod healthcheck;
 mod keys;
 mod ledger;
 mod limits;
+mod man;
 mod mock;
 mod models;
 mod serve;
@@ -68,8 +70,12 @@ enum Command {
     Usage(Box<usage::UsageArguments>),
     /// Look after the ledger
     Ledger(ledger::LedgerArguments),
+    /// Ask a running gateway whether it is well
+    Healthcheck(healthcheck::HealthcheckArguments),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArguments),
+    /// Print the manual page
+    Man(man::ManArguments),
 }
 
 /// Options of every command that reads the configuration.
@@ -116,6 +122,7 @@ pub fn main() -> ExitCode {
     let console = Console::new(Environment::of_process().is_ok_and(|environment| environment.is_colourless()));
     let result = match cli.command {
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments, &console),
         Command::Keys(arguments) => keys::run(arguments, &console),
         Command::Teams(arguments) => teams::run(arguments, &console),
         Command::Check(arguments) => check::run(&arguments, &console),
@@ -126,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),
         Command::Models(arguments) => on_runtime(models::run(arguments, &console)),
         Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),
+        Command::Healthcheck(arguments) => on_runtime(healthcheck::run(arguments, &console)),
     };
     match result {
         Ok(code) => code,

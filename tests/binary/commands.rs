@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use super::program::{Home, Program, flowgate, run};
 
-const COMMANDS: [&str; 9] = ["serve", "mock", "check", "doctor", "limits", "models", "usage", "ledger", "completions"];
+const COMMANDS: [&str; 11] =
+    ["serve", "mock", "check", "doctor", "limits", "models", "usage", "ledger", "healthcheck", "completions", "man"];
 
 #[tokio::test]
 async fn every_command_explains_itself() {
@@ -101,11 +102,30 @@ async fn completions_are_scripts() {
     }
 }
 
+/// One page on standard output, or one for each command in a folder, all of them clean to the program that shows them.
+#[tokio::test]
+async fn the_manual_is_made_of_the_help() {
+    let home = Home::new();
+    let page = run(&home, &["man"]).await;
+    assert_eq!((page.code, page.stderr.as_str()), (Some(0), ""));
+    assert!(page.stdout.contains(".TH flowgate 1") && page.stdout.contains("flowgate\\-serve(1)"), "{page:?}");
+    let written = run(&home, &["man", "--out", "man/man1"]).await;
+    assert_eq!((written.code, written.stdout.as_str(), written.stderr.as_str()), (Some(0), "", ""), "{written:?}");
+    for command in COMMANDS {
+        let page = std::fs::read_to_string(home.path(&format!("man/man1/flowgate-{command}.1"))).unwrap();
+        assert!(page.contains(&format!(".TH flowgate-{command} 1")), "{page}");
+    }
+    let serve = std::fs::read_to_string(home.path("man/man1/flowgate-serve.1")).unwrap();
+    assert!(serve.contains("\\-\\-demo"), "{serve}");
+    let refused = run(&home, &["man", "--out", "man/man1/flowgate.1"]).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("cannot write the manual"), "{refused:?}");
+}
+
 /// `flowgate … | head -1`: whoever reads has seen enough, and that is no fault.
 #[tokio::test]
 async fn a_reader_that_leaves_is_no_fault() {
     let home = Home::new();
-    let commands: [&[&str]; 3] = [&["completions", "bash"], &["--help"], &["check"]];
+    let commands: [&[&str]; 4] = [&["completions", "bash"], &["man"], &["--help"], &["check"]];
     for arguments in commands {
         let mut command = flowgate(&home, arguments);
         command.env("SILICONFLOW_API_KEY", "sk-mock");

@@ -13,6 +13,7 @@ mod doctor;
 mod drain;
 mod first_start;
 mod gateway;
+mod healthcheck;
 mod jobs;
 mod keys;
 mod kill;
