@@ -3,6 +3,7 @@
 //! Knows what rows and keys are, and how they are kept; not who asks. Several processes may have it open: the gateway and
 //! commands beside it. Every method blocks.
 
+mod backup;
 mod jobs;
 mod keys;
 mod ledger;

@@ -2,6 +2,7 @@
 //! `program` starts and ends processes, `gateway` is one that serves; one module for each behaviour.
 
 mod admin_api;
+mod backup;
 mod budgets;
 mod canary;
 mod commands;
