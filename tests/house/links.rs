@@ -40,7 +40,7 @@ fn anchors(document: &str) -> Vec<String> {
 }
 
 /// `docs/../README.md` without the way back.
-fn tidy(path: &Path) -> PathBuf {
+pub(super) fn tidy(path: &Path) -> PathBuf {
     path.components().fold(PathBuf::new(), |mut tidy, part| {
         match part {
             Component::ParentDir => drop(tidy.pop()),

@@ -27,8 +27,7 @@ impl Entry {
             None => (text, ""),
         };
         let quoted = |words: &[String]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join("<br>");
-        let default =
-            if self.is_example { format!("*e.g.* {}", quoted(&self.values)) } else { quoted(&self.values) };
+        let default = if self.is_example { format!("*e.g.* {}", quoted(&self.values)) } else { quoted(&self.values) };
         format!("| {} | {default} | {restart} | {} |\n", quoted(&self.names), text.replace('|', "\\|"))
     }
 }
