@@ -6,11 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{BUSY, Database};
+use super::{BUSY, Database, PRIVATE};
 use crate::ledger::StoreError;
-
-/// Only its owner reads it: it has names and hashes of keys.
-const PRIVATE: u32 = 0o600;
 
 impl Database {
     /// Copies what is in the database to a new file, which is safe on the disk afterwards. Nobody who writes waits for it.

@@ -13,6 +13,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +27,9 @@ use reader::Readers;
 
 /// The file's name in the state folder.
 pub const FILE: &str = "flowgate.db";
+
+/// Only their owner reads our files: they have names and hashes of keys.
+const PRIVATE: u32 = 0o600;
 
 /// How long a statement waits for another process (ours): a command beside the gateway writes for milliseconds.
 const BUSY: Duration = Duration::from_secs(2);
@@ -54,6 +59,9 @@ impl Database {
     pub fn open(folder: &Path, is_synced: bool) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
         let failed = |error| Self::error(&path, error);
+        // SQLite would let others read it, where they can enter the folder; the files beside it have the rights of this one.
+        let unmade = |error: std::io::Error| StoreError::Failed(path.display().to_string(), error.to_string());
+        OpenOptions::new().append(true).create(true).mode(PRIVATE).open(&path).map_err(unmade)?;
         let mut connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;

@@ -23,8 +23,10 @@ async fn what_was_copied_beside_a_running_gateway_starts_another() {
     until("the request is filed", async || (rows(&home).await > 0).then_some(())).await;
     let copied = run(&home, &[&["ledger", "backup", "copy.db"], &COMMON[..]].concat()).await;
     assert_eq!((copied.code, copied.stderr.as_str()), (Some(0), ""), "{copied:?}");
-    let mode = std::fs::metadata(home.path("copy.db")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for name in ["copy.db", "state/flowgate.db", "state/flowgate.db-wal"] {
+        let mode = std::fs::metadata(home.path(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
     let filed = rows(&home).await;
     gateway.stop().await;
 
