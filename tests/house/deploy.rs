@@ -25,7 +25,8 @@ fn every_version_is_the_package_s() {
         ("docs/deploy/docker.md", " flowgate:"),
     ];
     for (file, before) in places {
-        for version in behind(file, before) {
+        // A volume may be called flowgate too: what is behind it is a path.
+        for version in behind(file, before).iter().filter(|word| !word.starts_with('/')) {
             assert_eq!(version, env!("CARGO_PKG_VERSION"), "{file}, behind `{before}`");
         }
     }
