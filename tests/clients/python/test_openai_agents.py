@@ -58,9 +58,10 @@ def test_structured_output():
 
 
 def test_conversation_by_the_last_response():
-    agent = Agent(name="Talk", model=model())
-    first = run(agent, say("one"))
-    assert run(agent, say("two"), previous_response_id=first.last_response_id).final_output == "two"
+    first = run(Agent(name="Talk", model=model()), say("one"))
+    # Another client: each run has an event loop of its own.
+    second = run(Agent(name="Talk", model=model()), say("two"), previous_response_id=first.last_response_id)
+    assert second.final_output == "two"
 
 
 def test_reasoning():
