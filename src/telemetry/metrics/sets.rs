@@ -40,6 +40,8 @@ pub const REFUSAL_REASONS: &[&str] = &[
     "no_model",
     "endpoint",
     "paid",
+    "no_response",
+    "responses",
     "wrong_kind",
     "thinking",
     "unsupported",
