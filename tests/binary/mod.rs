@@ -22,6 +22,7 @@ mod leaving;
 mod listeners;
 mod logs;
 mod media;
+mod messages;
 mod models;
 mod models_file;
 mod program;

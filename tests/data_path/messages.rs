@@ -70,7 +70,7 @@ async fn a_message_is_answered() {
     assert_eq!(chat["stop"], json!(["END"]));
     assert_eq!(chat["enable_thinking"], false, "who does not ask for thinking wants none");
     assert!(chat.get("metadata").is_none());
-    rig.metric_becomes("flowgate_requests_total", &["endpoint=\"/messages\"", "code=\"200\""], 1.0).await;
+    rig.metric_becomes("flowgate_requests_total", &["route=\"/messages\"", "code=\"200\""], 1.0).await;
     rig.metric_becomes("flowgate_usage_total", &["exact"], 1.0).await;
 }
 
