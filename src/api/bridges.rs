@@ -14,7 +14,6 @@ use crate::relay::restream;
 
 impl Exchange {
     /// The body that the request has from now on: its own, or that of the chat request which it is translated to.
-    #[allow(clippy::unused_async, reason = "other protocols look up what they have kept")]
     pub(super) async fn translate(&mut self, body: Bytes) -> Result<Bytes, GatewayError> {
         match self.target.route {
             Route::Messages => self.messages(&body),

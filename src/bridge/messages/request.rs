@@ -77,18 +77,12 @@ pub(super) fn chat(body: &[u8], context: &Context<'_>) -> Result<Chat, BridgeErr
     reader.messages(value("messages").unwrap_or_default())?;
     let mut turns = reader.turns;
     let begun = if context.is_counted { None } else { begun(&mut turns, thinking, context)? };
-    let mut tail = String::new();
-    let has_tools = tools::write(value("tools"), value("tool_choice"), &mut names, &mut edits, &mut tail)?;
-    let replays = has_tools || turns.has_calls();
-    if turns.has_thoughts() && !replays {
-        edits.note("without-earlier-thinking");
-    }
-    out.push_str("\"messages\":");
-    turns.write(replays, &mut out);
-    out.push_str(&tail);
-    if let Some(begun) = begun {
-        out.extend([",\"prefix\":\"", &begun, "\""]);
-    }
+    let mut tools = String::new();
+    let has_tools = tools::write(value("tools"), value("tool_choice"), &mut names, &mut edits, &mut tools)?;
+    let has_tools = has_tools || turns.has_calls();
+    said(&turns, has_tools, &mut out, &mut edits);
+    out.push_str(&tools);
+    out.extend(begun.map(|begun| [",\"prefix\":\"", &begun, "\""].concat()));
     if !request.has("enable_thinking") {
         thinking.write(context.model, &mut out, &mut edits);
     }
@@ -96,14 +90,19 @@ pub(super) fn chat(body: &[u8], context: &Context<'_>) -> Result<Chat, BridgeErr
     value("output_config").map_or(Ok(()), |config| thinking::output_config(config, thinking, &mut out, &mut edits))?;
     value("output_format").map_or(Ok(()), |format| thinking::format(format, "output_format", &mut out))?;
     out.push('}');
-    if names.has_short() {
-        edits.note("tool-names");
-    }
-    let shown = thinking.shown(replays);
-    if shown == Shown::Hidden {
-        edits.note("without-thinking");
-    }
+    let shown = thinking.shown(has_tools);
+    edits.0.extend(names.has_short().then_some("tool-names"));
+    edits.0.extend((shown == Shown::Hidden).then_some("without-thinking"));
     Ok(Chat { body: out, edits, names, shown, stops })
+}
+
+/// The chat member `messages`. Earlier thinking goes along where tools are involved.
+fn said(turns: &Turns<'_>, has_tools: bool, out: &mut String, edits: &mut Edits) {
+    if turns.has_thoughts() && !has_tools {
+        edits.note("without-earlier-thinking");
+    }
+    out.push_str("\"messages\":");
+    turns.write(has_tools, out);
 }
 
 /// Members that need no reading, each with the comma behind it.
