@@ -114,3 +114,28 @@ async fn batches() {
     let answer = r#"{"id":"batch-1","object":"batch","status":"in_queue"}"#;
     check_json("Batches", "/v1/batches", answer, base).await;
 }
+
+/// A row of a section that the emulator draws for: `base` with the row's field in it, without the fields that stand in its way.
+async fn check_drawn(section: &str, path: &str, base: Value, in_the_way: &[(&str, &str)]) {
+    let rig = Rig::mocked("").await;
+    for row in rows(section) {
+        let mut body = base.clone();
+        for (_, other) in in_the_way.iter().filter(|(field, _)| *field == row.field) {
+            body.as_object_mut().unwrap().remove(*other);
+        }
+        body[&row.field] = serde_json::from_str::<Value>(&row.tried).unwrap();
+        check(&row, &Got::of(rig.post(path, body.to_string())).await);
+    }
+}
+
+#[tokio::test]
+async fn pictures() {
+    let base = json!({"model": "Kwai-Kolors/Kolors", "prompt": "a cat", "image_size": "1024x1024"});
+    check_drawn("Pictures", "/v1/images/generations", base, &[("size", "image_size")]).await;
+}
+
+#[tokio::test]
+async fn picture_edits() {
+    let base = json!({"model": "Qwen/Qwen-Image-Edit", "prompt": "blue", "image": "data:image/png;base64,AAAA"});
+    check_drawn("Picture edits", "/v1/images/edits", base, &[("images", "image")]).await;
+}
