@@ -1,7 +1,7 @@
 // The Vercel AI SDK with its provider for OpenAI-compatible servers.
 
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { APICallError, Output, embedMany, generateText, isStepCount, jsonSchema, streamText, tool } from 'ai'
+import { APICallError, Output, embedMany, generateImage, generateText, isStepCount, jsonSchema, streamText, tool } from 'ai'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as gateway from './gateway.mjs'
@@ -86,6 +86,14 @@ test('a thousand embeddings', async () => {
   const expected = await gateway.vectors(values)
   assert.equal(answer.embeddings.length, 1000)
   assert(answer.embeddings.every((vector, index) => gateway.isSameVector(vector, expected[index])))
+})
+
+test('pictures', async () => {
+  const model = provider().imageModel('Kwai-Kolors/Kolors')
+  const { images } = await generateImage({ model, prompt: 'A cat', size: '1024x1024', n: 2 })
+  assert.equal(images.length, 2)
+  assert(images.every(({ mediaType, uint8Array }) => mediaType === 'image/png' && uint8Array[1] === 0x50))
+  assert.equal((await billed()).images, 2)
 })
 
 for (const expected of gateway.ERRORS) {

@@ -145,6 +145,36 @@ test('files and batches', async () => {
   assert.equal(answer.response.body.choices[0].message.content, TEXT)
 })
 
+const DRAWS = 'Kwai-Kolors/Kolors'
+const isPng = base64 => Buffer.from(base64, 'base64').toString('latin1', 1, 4) === 'PNG'
+
+test('pictures by link and as base64', async () => {
+  const byLink = await client().images.generate({ model: DRAWS, prompt: 'A cat', size: '1024x1024', n: 2 })
+  assert.equal(byLink.data.length, 2)
+  const file = await fetch(byLink.data[1].url)
+  assert.equal(file.headers.get('content-type'), 'image/png')
+  assert(isPng(Buffer.from(await file.arrayBuffer()).toString('base64')))
+  const whole = await client().images.generate({ model: DRAWS, prompt: 'A cat', response_format: 'b64_json' })
+  assert(isPng(whole.data[0].b64_json))
+  assert.equal((await billed()).images, 3)
+})
+
+// The older package does not know that pictures can be streamed.
+if (process.env.PACKAGE !== 'openai-4') {
+  test('a picture streamed', async () => {
+    const events = await all(await client().images.generate({ model: DRAWS, prompt: 'A cat', stream: true }))
+    assert.deepEqual(events.map(({ type }) => type), ['image_generation.completed'])
+    assert(isPng(events[0].b64_json))
+  })
+}
+
+test('a picture edited', async () => {
+  const image = await toFile(Buffer.from(gateway.PIXEL, 'base64'), 'a.png', { type: 'image/png' })
+  const edited = await client().images.edit({ model: 'Qwen/Qwen-Image-Edit', image, prompt: 'Blue', response_format: 'b64_json' })
+  assert(isPng(edited.data[0].b64_json))
+  assert.equal((await bodies())[0].image, `data:image/png;base64,${gateway.PIXEL}`)
+})
+
 test("OpenAI's names without a changed line", async () => {
   const openai = new OpenAI({ baseURL: gateway.limitedURL, apiKey: gateway.keys.ANN })
   const answer = await openai.chat.completions.create({ model: 'gpt-4o', messages: user(say(TEXT)) })

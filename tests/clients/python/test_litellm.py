@@ -1,6 +1,8 @@
 """The LiteLLM SDK."""
 
+import base64
 import json
+import urllib.request
 
 import litellm
 import pytest
@@ -113,6 +115,14 @@ def test_transcription_formats(form):
 def test_transcription():
     answer = litellm.transcription(file=("a.wav", tone()), **options(TRANSCRIPTION))
     assert answer.text == f"A recording of {len(tone())} bytes."
+
+
+def test_picture():
+    answer = litellm.image_generation(prompt="A cat", size="1024x1024", **options("Kwai-Kolors/Kolors"))
+    with urllib.request.urlopen(answer.data[0].url, timeout=10) as file:
+        assert file.read().startswith(b"\x89PNG")
+    answer = litellm.image_generation(prompt="A cat", n=2, response_format="b64_json", **options("Kwai-Kolors/Kolors"))
+    assert [base64.b64decode(picture.b64_json)[:4] for picture in answer.data] == [b"\x89PNG"] * 2
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=str)

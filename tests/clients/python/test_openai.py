@@ -1,7 +1,9 @@
 """openai-python, 3.x and 1.x."""
 
+import base64
 import json
 import time
+import urllib.request
 
 import openai
 import pytest
@@ -243,6 +245,59 @@ def test_files_and_batches():
     assert batch.id in [other.id for other in api.batches.list()]
     with pytest.raises(openai.BadRequestError, match="chat completions only"):
         api.batches.create(input_file_id=file.id, endpoint="/v1/embeddings", completion_window="24h")
+
+
+PICTURE = "Kwai-Kolors/Kolors"
+
+
+def is_png(content):
+    return content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xae\x42\x60\x82")
+
+
+def test_picture_by_link(emulator):
+    answer = client().images.generate(model=PICTURE, prompt="A cat", size="960x1280", n=2)
+    assert answer.created > 1_700_000_000 and len(answer.data) == 2
+    for picture in answer.data:
+        with urllib.request.urlopen(picture.url, timeout=10) as file:
+            assert file.headers["content-type"] == "image/png" and is_png(file.read())
+    assert emulator.bodies() == [{"model": PICTURE, "prompt": "A cat", "image_size": "960x1280", "batch_size": 2}]
+    assert emulator.billed()["images"] == 2
+
+
+def test_picture_as_base64():
+    answer = client().images.generate(model=PICTURE, prompt="A cat", response_format="b64_json")
+    assert is_png(base64.b64decode(answer.data[0].b64_json)) and answer.data[0].url is None
+    openais = OpenAI(base_url=LIMITED_URL, api_key=KEYS["ANN"]).images.generate(model="gpt-image-1", prompt="A cat", quality="low")
+    assert is_png(base64.b64decode(openais.data[0].b64_json)) and openais.usage.total_tokens == 0
+
+
+def test_picture_streamed():
+    events = list(client().images.generate(model=PICTURE, prompt="A cat", stream=True, partial_images=1))
+    assert [event.type for event in events] == ["image_generation.completed"]
+    assert is_png(base64.b64decode(events[0].b64_json)) and events[0].usage.total_tokens == 0
+
+
+def test_picture_edited(emulator):
+    pixel = base64.b64decode(PIXEL.split(",")[1])
+    answer = client().images.edit(model="Qwen/Qwen-Image-Edit", image=("a.png", pixel, "image/png"), prompt="Blue", size="1024x1024")
+    with urllib.request.urlopen(answer.data[0].url, timeout=10) as file:
+        assert is_png(file.read())
+    assert emulator.bodies() == [{"model": "Qwen/Qwen-Image-Edit", "prompt": "Blue", "image": PIXEL}]
+    several = [("a.png", pixel, "image/png"), ("b.png", pixel, "image/png")]
+    edited = client().images.edit(model="Qwen/Qwen-Image-Edit-2509", image=several, prompt="Blue", response_format="b64_json")
+    assert is_png(base64.b64decode(edited.data[0].b64_json)) and emulator.bodies()[1]["image2"] == PIXEL
+    streamed = list(client().images.edit(model="Qwen/Qwen-Image-Edit", image=several[0], prompt="Blue", stream=True))
+    assert [event.type for event in streamed] == ["image_edit.completed"]
+
+
+def test_pictures_that_are_refused():
+    pixel = base64.b64decode(PIXEL.split(",")[1])
+    with pytest.raises(openai.BadRequestError, match="1024x1024, 960x1280"):
+        client().images.generate(model=PICTURE, prompt="A cat", size="1792x1024")
+    with pytest.raises(openai.BadRequestError, match="takes a mask"):
+        client().images.edit(model="Qwen/Qwen-Image-Edit", image=("a.png", pixel), mask=("m.png", pixel), prompt="Blue")
+    with pytest.raises(openai.APIStatusError, match="no picture"):
+        client().images.generate(model=f"fault/picture-html@{PICTURE}", prompt="A cat")
 
 
 def test_openai_names_without_a_changed_line():
