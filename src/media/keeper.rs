@@ -206,8 +206,9 @@ impl Keeper {
 
     async fn fetch_to(&self, sink: Sink, link: &str, kind: Kind) -> Result<Received, MediaError> {
         let rules = self.rules.load_full();
-        // The semaphore is never closed.
-        let _turn = self.turns.acquire().await.map_err(|_| MediaError::Broken)?;
+        let patience = rules.settings.fetch_timeout;
+        let turn = tokio::time::timeout(patience, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_| MediaError::TooSlow(patience))?;
         let mut receiver = Receiver::new(sink, kind, kind.most_bytes());
         rules.fetcher.fetch(link, &mut receiver).await?;
         receiver.finish().await

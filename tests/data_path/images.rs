@@ -238,10 +238,11 @@ async fn pictures_are_made_within_the_limits() {
         assert!(got.text().contains("ask for at most 2 pictures"), "{}", got.text());
     }
     assert_eq!(rig.mock().control().billed().total.images, 0);
-    let waiting = tokio::spawn(ask(4, "60").send());
+    let mut waiting = tokio::task::JoinSet::new();
+    waiting.spawn(ask(4, "60").send());
     soon("the first two are made", async || rig.mock().control().billed().total.images == 2).await;
     rig.metric_becomes("flowgate_queue_requests", &[], 1.0).await;
-    waiting.abort();
+    waiting.abort_all();
     rig.is_idle().await;
     rig.metric_becomes("flowgate_queue_requests", &[], 0.0).await;
     rig.metric_becomes("flowgate_quota_reserved", &[], 0.0).await;

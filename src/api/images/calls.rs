@@ -75,6 +75,8 @@ impl Exchange {
         ask: Option<Ask>,
     ) -> Result<Vec<Part>, GatewayError> {
         self.patience += MARGIN;
+        // Another model is not weighed any more: what is made by then would be paid for nothing.
+        self.weigh_at = None;
         let mut bodies = Vec::with_capacity(drawing.parts.len());
         for (index, images) in drawing.parts.iter().enumerate() {
             bodies.push((with_part(body, drawing, index)?, ask.map(|ask| Ask { images: *images, ..ask })));
