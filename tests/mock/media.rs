@@ -50,9 +50,29 @@ async fn picture_urls_expire_and_cannot_be_changed() {
 }
 
 #[tokio::test]
+async fn an_hour_passes_when_it_is_told_to() {
+    let bench = Bench::new().await;
+    let url = bench.good(DRAW, kolors(json!({}))).await["images"][0]["url"].clone();
+    bench.server.control().advance(Duration::from_secs(3_590));
+    assert_eq!(fetch(&url).await.status(), 200);
+    bench.server.control().advance(Duration::from_secs(60));
+    assert_eq!(fetch(&url).await.status(), 403);
+    let url = bench.good(DRAW, kolors(json!({}))).await["images"][0]["url"].clone();
+    assert_eq!(fetch(&url).await.status(), 200);
+}
+
+#[tokio::test]
 async fn picture_urls_that_go_wrong() {
     let bench = Bench::new().await;
-    let table = [("picture-404", 404), ("picture-redirect", 302), ("picture-html", 200), ("picture-expired", 403)];
+    let table = [
+        ("picture-404", 404),
+        ("picture-redirect", 302),
+        ("picture-html", 200),
+        ("picture-html-png", 200),
+        ("picture-svg", 200),
+        ("picture-torn", 200),
+        ("picture-expired", 403),
+    ];
     for (fault, status) in table {
         let mut body = kolors(json!({}));
         body["model"] = json!(format!("fault/{fault}@Kwai-Kolors/Kolors"));
