@@ -233,6 +233,8 @@ mod tests {
             id: format!("line-{seq}"),
             key: "ann".into(),
             input_tokens: 5,
+            outcome: "complete".into(),
+            usage: "exact".into(),
             ..LedgerRow::default()
         };
         store.settle(&job, &[row(1), row(2)]).unwrap();

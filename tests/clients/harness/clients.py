@@ -169,7 +169,10 @@ CLIENTS = (
     Node("openai-node-4", ("openai.test.mjs", "responses.test.mjs"), {"PACKAGE": "openai-4"}),
     Python("langchain", ("test_langchain_openai.py", "test_langchain_responses.py", "test_langchain_siliconflow.py", "test_quota.py")),
     Python("llama-index", ("test_llama_index_openai_like.py", "test_llama_index_siliconflow.py")),
-    Node("ai-sdk", ("ai-sdk.test.mjs", "ai-sdk-responses.test.mjs", "ai-sdk-anthropic.test.mjs")),
+    Node(
+        "ai-sdk",
+        ("ai-sdk.test.mjs", "ai-sdk-responses.test.mjs", "ai-sdk-anthropic.test.mjs", "ai-sdk-sound.test.mjs"),
+    ),
     Python("pydantic-ai", ("test_pydantic_ai.py",)),
     Python("litellm", ("test_litellm.py", "test_litellm_anthropic.py")),
     Python("anthropic", ("test_anthropic.py",)),
