@@ -12,15 +12,28 @@ pub fn check(data: &[u8]) {
     let (kept, seen) = run(&[form], None);
     assert_eq!(kept, form, "a form that is not edited passes as it is");
     let replaced = run(&[form], Some("Qwen/Qwen3-8B"));
+    let left_out = run_with(OUT, &[form], None);
     for pieces in splits(form, size) {
+        assert_eq!(run_with(OUT, &pieces, None), left_out);
         assert_eq!(run(&pieces, None), (kept.clone(), seen.clone()));
         assert_eq!(run(&pieces, Some("Qwen/Qwen3-8B")), replaced);
     }
 }
 
-/// The bytes that came out, and the values that were seen.
+const MODEL: &[(&str, Way)] = &[("model", Way::Through)];
+const OUT: &[(&str, Way)] = &[("model", Way::Out), ("stream", Way::Out)];
+
 fn run(pieces: &[&[u8]], replacement: Option<&str>) -> (Vec<u8>, Vec<String>) {
-    let mut tap = FormTap::new("b0", &[("model", Way::Through)]);
+    run_with(MODEL, pieces, replacement)
+}
+
+/// The bytes that came out, and the values that were seen.
+fn run_with(
+    fields: &'static [(&'static str, Way)],
+    pieces: &[&[u8]],
+    replacement: Option<&str>,
+) -> (Vec<u8>, Vec<String>) {
+    let mut tap = FormTap::new("b0", fields);
     let (mut out, mut seen) = (Vec::new(), Vec::new());
     for piece in pieces {
         let Ok(passed) = tap.push::<Infallible>(piece, &mut |_, value| {

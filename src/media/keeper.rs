@@ -276,6 +276,14 @@ impl Keeper {
         self.find(&kept.name, Some(owner), None).await
     }
 
+    /// Removes what is kept as `name` before its time. Blocks on the disk.
+    pub fn remove(&self, name: &str) {
+        if let Some((id, _)) = name::parse(name) {
+            self.shelf.forget(id);
+            self.show();
+        }
+    }
+
     /// Removes what was kept for long enough. Blocks on the disk.
     pub fn sweep(&self) {
         let keep = self.rules.load().settings.keep.as_secs();

@@ -175,6 +175,11 @@ impl Shelf {
         }
     }
 
+    /// Removes `id`.
+    pub(super) fn forget(&self, id: Id) {
+        self.remove(&mut self.index(), id);
+    }
+
     fn remove(&self, index: &mut Index, id: Id) {
         if let Some(thing) = index.take(id) {
             // Whoever has it open reads it to its end.

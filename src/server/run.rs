@@ -171,6 +171,7 @@ impl Server {
             gateway: gateway.clone(),
             keeper: media.keeper.clone(),
             metrics: metrics.clone(),
+            told: Mutex::default(),
         };
         keys.put_in_force(&settings);
         metrics.loaded(true, now());

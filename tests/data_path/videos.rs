@@ -124,6 +124,7 @@ async fn a_video_belongs_to_its_key() {
     let deleted = Got::of(rig.request(Method::DELETE, &path("")).bearer_auth(ANN)).await;
     assert_eq!(deleted.json(), json!({"id": made[0], "object": "video.deleted", "deleted": true}));
     assert_eq!(get(&rig, &path("")).await.error(), "404 invalid_request_error/null");
+    rig.metric_becomes("flowgate_media_files", &[], 2.0).await;
     let nobody = Got::of(rig.request(Method::GET, "/v1/videos")).await;
     assert_eq!(nobody.status, 401);
 }

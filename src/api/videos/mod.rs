@@ -20,7 +20,7 @@ use super::route::{Route, Target};
 use super::shape::Shape;
 use super::{headers, media};
 use crate::bridge::BridgeError;
-use crate::jobs::{Job, Kind, Phase, Yield};
+use crate::jobs::{Job, JobStore, Kind, Phase, Yield};
 use crate::media::Kind as MediaKind;
 use crate::relay::answer::AnswerFault;
 use crate::relay::usage::Usage;
@@ -86,7 +86,12 @@ impl Exchange {
             Asked::Content(id) => return self.video(&id, query, parts).await,
             Asked::Delete(id) => {
                 let job = self.job(Kind::Video, &id).await?;
-                self.with_jobs(move |jobs| jobs.remove(Kind::Video, &job.id).map(drop)).await?;
+                let media = self.snapshot.media.clone();
+                let forget = move |jobs: &dyn JobStore| {
+                    media.remove(&job.output.kept);
+                    jobs.remove(Kind::Video, &job.id).map(drop)
+                };
+                self.with_jobs(forget).await?;
                 object::deleted(&id)
             }
         };
@@ -146,7 +151,7 @@ impl Exchange {
     /// Asks what keeps jobs, beside the tasks that must not block.
     pub(super) async fn with_jobs<T: Send + 'static>(
         &self,
-        ask: impl FnOnce(&dyn crate::jobs::JobStore) -> Result<T, crate::ledger::StoreError> + Send + 'static,
+        ask: impl FnOnce(&dyn JobStore) -> Result<T, crate::ledger::StoreError> + Send + 'static,
     ) -> Result<T, GatewayError> {
         let jobs = self.snapshot.jobs.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&*jobs)).await;

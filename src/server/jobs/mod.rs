@@ -5,9 +5,10 @@
 mod ask;
 mod lines;
 
+use std::collections::HashMap;
 use std::io::BufReader;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{FutureExt, StreamExt, stream};
@@ -43,6 +44,8 @@ pub(super) struct Poller {
     pub(super) gateway: Arc<Gateway>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) metrics: Arc<Metrics>,
+    /// What is wrong with a job, as it was told last: the log says it once.
+    pub(super) told: Mutex<HashMap<String, String>>,
 }
 
 /// Why a job is not over yet.
@@ -99,10 +102,22 @@ impl Poller {
     }
 
     /// One job, one step further.
-    async fn step(&self, job: Job) {
+    async fn step(&self, mut job: Job) {
         let (id, kind) = (job.id.clone(), job.kind.label());
-        if let Err(trouble) = self.advance(job).await {
-            warn!(job = %id, kind, "a job is looked at again: {trouble}");
+        let advanced = if now() > job.created_at.saturating_add(REMEMBERED.as_secs()) {
+            (job.fault, job.finished_at) = ("Nothing was heard of it for 60 days.".to_owned(), Some(now()));
+            self.moved(job, Phase::Failed).await
+        } else {
+            self.advance(job).await
+        };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match advanced.map_err(|trouble| trouble.to_string()) {
+            Ok(()) => drop(told.remove(&id)),
+            Err(trouble) if told.get(&id) == Some(&trouble) => {}
+            Err(trouble) => {
+                warn!(job = %id, kind, "a job is looked at again: {trouble}");
+                told.insert(id, trouble);
+            }
         }
     }
 
