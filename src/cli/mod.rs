@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod connect;
 mod console;
 mod desk;
 mod doctor;
@@ -42,6 +43,7 @@ const VERSION: &str = match option_env!("FLOWGATE_REVISION") {
   flowgate models --free                   models that cost nothing
   flowgate keys create ann                 a key for one caller
   flowgate check --config team.toml        find every fault of a configuration
+  flowgate connect codex                   what Codex needs; --write sets it
   flowgate doctor                          find out why it does not work")]
 struct Cli {
     #[command(subcommand)]
@@ -72,6 +74,8 @@ enum Command {
     Ledger(ledger::LedgerArguments),
     /// Ask a running gateway whether it is well
     Healthcheck(healthcheck::HealthcheckArguments),
+    /// Print what a tool needs to use the gateway, or set it there
+    Connect(connect::ConnectArguments),
     /// Print a completion script for a shell
     Completions(completions::CompletionsArguments),
     /// Print the manual page
@@ -132,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
         Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),
         Command::Models(arguments) => on_runtime(models::run(arguments, &console)),
+        Command::Connect(arguments) => on_runtime(connect::run(arguments, &console)),
         Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),
         Command::Healthcheck(arguments) => on_runtime(healthcheck::run(arguments, &console)),
     };

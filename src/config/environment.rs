@@ -89,7 +89,8 @@ impl Environment {
         Ok(home.join(rest))
     }
 
-    fn home(&self) -> Option<&Path> {
+    /// The user's home folder (`HOME`).
+    pub fn home(&self) -> Option<&Path> {
         self.get("HOME").filter(|home| !home.is_empty()).map(Path::new)
     }
 

@@ -26,7 +26,7 @@ mod state;
 mod tiers;
 mod tls;
 
-pub use keys::{Desk, KEY_FIELDS, TEAM_FIELDS, faults_beside_store};
+pub use keys::{Desk, KEY_FIELDS, TEAM_FIELDS, faults_beside_store, is_open};
 pub use models::{ModelDifferences, models_diff, models_of};
 pub use quota::limits_of;
 pub use reload::Source;

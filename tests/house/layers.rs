@@ -9,7 +9,7 @@ use super::source::{code_only, files_of_kind, text};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     ("lib", &[]),
-    ("cli", &["server", "config", "ledger", "mock", "api", "store", "tenant", "upstream", "telemetry"]),
+    ("cli", &["server", "config", "ledger", "mock", "api", "store", "tenant", "upstream", "telemetry", "wire"]),
     (
         "server",
         &[

@@ -6,14 +6,12 @@ use super::merge::merge;
 use super::{OfFile, open};
 use crate::config::Settings;
 use crate::store;
-use crate::tenant::Held;
+use crate::tenant::{Held, KeyError};
 
 /// What is wrong with `settings` that only shows together with the store: others can reach the gateway and it has no key, a
 /// key's team is nowhere. Blocks on the store; one that is not there is not made.
 pub fn faults_beside_store(settings: &Settings) -> Vec<String> {
-    let is_there = settings.state.dir.join(store::FILE).is_file();
-    let held = if is_there { open(&settings.state.dir).and_then(|store| store.held()) } else { Ok(Held::default()) };
-    let held = match held {
+    let held = match held(settings) {
         Ok(held) => held,
         Err(error) => return vec![error.to_string()],
     };
@@ -23,6 +21,20 @@ pub fn faults_beside_store(settings: &Settings) -> Vec<String> {
         faults.push(exposed(settings.server.listen));
     }
     faults
+}
+
+/// Whether whoever reaches the gateway of `settings` may use it without a key. Blocks on the store; one that is not there is
+/// not made.
+///
+/// # Errors
+/// That the store cannot be read.
+pub fn is_open(settings: &Settings) -> Result<bool, String> {
+    Ok(settings.keys.is_empty() && held(settings).map_err(|error| error.to_string())?.keys.is_empty())
+}
+
+fn held(settings: &Settings) -> Result<Held, KeyError> {
+    let is_there = settings.state.dir.join(store::FILE).is_file();
+    if is_there { open(&settings.state.dir).and_then(|store| store.held()) } else { Ok(Held::default()) }
 }
 
 /// Why the gateway does not listen at `listen` without any key.

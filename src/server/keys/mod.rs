@@ -26,7 +26,7 @@ use tracing::{error, warn};
 
 pub use desk::Desk;
 pub(super) use exposure::exposed;
-pub use exposure::faults_beside_store;
+pub use exposure::{faults_beside_store, is_open};
 pub use fields::{KEY_FIELDS, TEAM_FIELDS};
 
 use crate::config::Settings;
