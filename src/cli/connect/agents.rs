@@ -26,7 +26,11 @@ pub(super) fn codex(target: &Target, folders: &Folders) -> Result<Guide, String>
         Setting::text(&provider("wire_api"), "responses"),
     ]);
     let guide = Guide::of_file(folders, folders.codex().join("config.toml"), Edit::Toml(settings))?;
-    Ok(key_in_shell(guide, target, &[]).note(
+    let guide = match &target.key {
+        Some(variable) => guide.and(Section::new("your shell", Language::Shell, format!("export {variable}=fg-…"))),
+        None => guide,
+    };
+    Ok(guide.note(
         "Codex says that it does not know the model; that does no harm. A `model` or `model_provider` in a profile or on the \
          command line wins over these.",
     ))
@@ -45,36 +49,23 @@ pub(super) fn claude_code(target: &Target, folders: &Folders) -> Result<Guide, S
     // Without it a window of a million tokens is assumed for models that it does not know.
     let window = |tokens: u64| Setting::text(&env("CLAUDE_CODE_MAX_CONTEXT_TOKENS"), tokens.to_string());
     settings.extend(target.context.map(window));
-    let helper = |variable: &str| format!("printenv {variable}");
-    settings.extend(match &target.key {
-        Some(variable) => [
-            Setting::text(&["apiKeyHelper"], helper(variable)),
-            // They would be sent in place of the key.
-            Setting::new(&env("ANTHROPIC_AUTH_TOKEN"), Value::Gone),
-            Setting::new(&env("ANTHROPIC_API_KEY"), Value::Gone),
-        ],
-        None => [
-            Setting::text(&env("ANTHROPIC_AUTH_TOKEN"), PLACEHOLDER),
-            Setting::new(&env("ANTHROPIC_API_KEY"), Value::Gone),
-            Setting::new(&["apiKeyHelper"], Value::GoneIf(helper(&target.variable))),
-        ],
+    // A key of another service there would be sent in place of this one. `apiKeyHelper` would do without a variable of Claude
+    // Code's own, but with it a refused key is tried again for minutes, whatever the answer says.
+    settings.push(match &target.key {
+        Some(_) => Setting::new(&env("ANTHROPIC_AUTH_TOKEN"), Value::Gone),
+        None => Setting::text(&env("ANTHROPIC_AUTH_TOKEN"), PLACEHOLDER),
     });
+    settings.push(Setting::new(&env("ANTHROPIC_API_KEY"), Value::Gone));
     let guide = Guide::of_file(folders, folders.claude().join("settings.json"), Edit::Json(settings))?;
-    let guide = key_in_shell(guide, target, &["ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"]);
-    Ok(guide.note(
+    let guide = match &target.key {
+        Some(variable) => {
+            let shell = format!("export ANTHROPIC_AUTH_TOKEN=\"${variable}\"");
+            guide.and(Section::new("your shell", Language::Shell, shell))
+        }
+        None => guide,
+    };
+    Ok(guide.note("A variable ANTHROPIC_API_KEY of your shell would be sent as well: unset it.").note(
         "Claude Code says that it does not know the model; that does no harm. `CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1` \
          keeps it from calling anybody but the gateway.",
     ))
-}
-
-/// Where the key comes from, and which variables must not be there.
-fn key_in_shell(guide: Guide, target: &Target, others: &[&str]) -> Guide {
-    let guide = match &target.key {
-        Some(variable) => guide.and(Section::new("your shell", Language::Shell, format!("export {variable}=fg-…"))),
-        None => guide,
-    };
-    if others.is_empty() {
-        return guide;
-    }
-    guide.note(format!("Variables of your shell win over this file: unset {}.", others.join(", ")))
 }

@@ -30,7 +30,7 @@ pub(super) fn show(tool: &Tool, guide: &Guide, target: &Target, reach: &Reach, i
     for section in &guide.sections {
         print(section, console);
     }
-    guide.notes.iter().for_each(|note| console.say(note));
+    notes(guide, target, console);
     if guide.change.is_some() {
         console.say(&format!("`flowgate connect {} --write` sets this for you.", tool.name));
     }
@@ -42,9 +42,19 @@ pub(super) fn by_hand(guide: &Guide, target: &Target, console: &Console) {
     for section in guide.sections.iter().skip(1) {
         print(section, console);
     }
-    guide.notes.iter().for_each(|note| console.say(note));
+    notes(guide, target, console);
     if target.key.is_some() {
         console.say("`flowgate keys create NAME` makes a key.");
+    }
+}
+
+fn notes(guide: &Guide, target: &Target, console: &Console) {
+    guide.notes.iter().for_each(|note| console.say(note));
+    if target.is_usual {
+        console.say(&format!(
+            "{} is free and small. --model takes a stronger one; `flowgate models` shows them.",
+            target.model
+        ));
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Target {
     pub(super) most_output: Option<u64>,
     /// Whether it sees pictures.
     pub(super) sees: bool,
+    /// Whether nobody said which model.
+    pub(super) is_usual: bool,
     /// The environment variable that has the key; `None` where the gateway asks for none.
     pub(super) key: Option<String>,
     /// The variable, whether it is needed or not.
@@ -67,6 +69,7 @@ impl Target {
             context: context(&found),
             most_output: found["max_output"].as_u64(),
             sees: found["kind"] == "vision",
+            is_usual: arguments.model.is_none(),
             key: (!is_open).then(|| arguments.key_env.clone()),
             variable: arguments.key_env.clone(),
         })

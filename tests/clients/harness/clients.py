@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -85,13 +86,38 @@ class Python:
             finish()
 
     def test(self, cache, stack):
+        return self.run_tests(cache, stack, self.name, {})
+
+    def run_tests(self, cache, stack, packages, more):
         report = stack.folder / "report.xml"
         report.unlink(missing_ok=True)
-        python = cache / "python" / self.name / "bin" / "python"
+        python = cache / "python" / packages / "bin" / "python"
         options = ["-q", "--no-header", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}", "-o", f"junit_suite_name={self.name}"]
-        environment = {**stack.environment(), "PYTHONDONTWRITEBYTECODE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        environment = {**stack.environment(), "PYTHONDONTWRITEBYTECODE": "1", "LITELLM_LOCAL_MODEL_COST_MAP": "True", **more}
         status = run([python, "-m", "pytest", *options, *self.tests], TEST_LIMIT, env=environment, cwd=HERE / "python")
         return junit(report, status, self.name)
+
+
+@dataclass
+class Agent(Python):
+    """Tests under python/ of programs from npm, which are in agents/. Their scripts are not run: the programs come as packages."""
+
+    def missing(self):
+        return missing_program("npm") or (None if sys.platform == "linux" and platform.machine() == "x86_64" else "a Linux on x86-64")
+
+    def install(self, cache):
+        Python(name="agents", tests=()).install(cache)
+        folder, source = cache / "agents", HERE / "agents"
+        current, finish = is_current(folder, source / "package.json", source / "package-lock.json")
+        if not current:
+            folder.mkdir(parents=True)
+            for name in ("package.json", "package-lock.json", ".npmrc"):
+                shutil.copy(source / name, folder)
+            install(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=folder)
+            finish()
+
+    def test(self, cache, stack):
+        return self.run_tests(cache, stack, "agents", {"AGENTS": str(cache / "agents" / "node_modules")})
 
 
 @dataclass
@@ -177,5 +203,7 @@ CLIENTS = (
     Python("litellm", ("test_litellm.py", "test_litellm_anthropic.py")),
     Python("anthropic", ("test_anthropic.py",)),
     Cargo("async-openai"),
+    Agent("codex", ("test_codex.py",)),
+    Agent("claude-code", ("test_claude_code.py",)),
     Node("browser", ("browser.test.mjs",), {"CHROMIUM": CHROMIUM}, ("npm", CHROMIUM)),
 )

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
 import threading
 import time
@@ -66,6 +67,11 @@ name = "main"
 api_key = {{ env = "UPSTREAM_KEY_0" }}
 [account.limits."Qwen/Qwen3-8B"]
 rpm = 20
+# Agents send ten thousand tokens with each request: a real account of tier L0 would make them wait for its TPM.
+[account.limits."deepseek-ai/DeepSeek-V3.2"]
+tpm = 10000000
+[account.limits."deepseek-ai/DeepSeek-V4-Pro"]
+tpm = 10000000
 
 [[key]]
 name = "ann"
@@ -166,7 +172,9 @@ class Stack:
 
     def _run(self, command, *arguments, name=None):
         name = name or command
+        # What another run has counted and learned is no concern of this one.
         state = self.folder / f"{name}-state"
+        shutil.rmtree(state, ignore_errors=True)
         environment = {**os.environ, **self.keys, "XDG_DATA_HOME": str(state)}
         program = Program([str(self.binary), command, *arguments], environment, self.folder / f"{name}.log")
         self.programs.append(program)
@@ -175,7 +183,7 @@ class Stack:
     def environment(self):
         """What the tests of a client find in their environment."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SILICONFLOW_"))}
-        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "LIMITED_GATEWAY": self.limited_gateway, "LIMITED_EMULATOR": self.limited_emulator, "NO_PROXY": "localhost,127.0.0.1"}
+        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "LIMITED_GATEWAY": self.limited_gateway, "LIMITED_EMULATOR": self.limited_emulator, "FLOWGATE": str(self.binary), "NO_PROXY": "localhost,127.0.0.1"}
 
     def verdict(self):
         """What must be true after any client's tests, whatever they were."""

@@ -75,10 +75,10 @@ class Desk:
         return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
 
     def ledger(self):
-        """Requests and tokens of this key so far, by the gateway's books."""
+        """Requests and tokens of the right key so far, by the gateway's books."""
         request = urllib.request.Request(f"{GATEWAY}/flowgate/usage", headers={"authorization": f"Bearer {KEYS['ANN']}"})
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-            return json.load(answer)
+            return json.load(answer)["month"]["total"]
 
     def played(self):
         return self.upstream.script()["played"]
@@ -94,12 +94,9 @@ class Desk:
         deadline = time.monotonic() + 10
         while True:
             now = self.ledger()
-            seen = {name: total(now, name) - total(self.before, name) for name in ("input_tokens", "output_tokens")}
+            seen = {name: now[name] - self.before[name] for name in ("input_tokens", "output_tokens")}
             if seen == {"input_tokens": billed["prompt_tokens"], "output_tokens": billed["completion_tokens"]}:
                 return
             assert time.monotonic() < deadline, (seen, billed)
             time.sleep(0.1)
 
-
-def total(usage, name):
-    return sum(row[name] for row in usage["data"])

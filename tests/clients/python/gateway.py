@@ -77,8 +77,8 @@ def user(content):
 class Emulator:
     """The upstream's own view of what happened."""
 
-    def __init__(self):
-        self.url = os.environ["EMULATOR"]
+    def __init__(self, url=None):
+        self.url = url or os.environ["EMULATOR"]
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def _call(self, path, body=None):
@@ -98,6 +98,13 @@ class Emulator:
 
     def billed(self):
         return self._call("/mock/billed")["total"]
+
+    def play(self, turns):
+        """Answers requests to come by these turns: docs/emulator.md."""
+        self._call("/mock/script", turns)
+
+    def script(self):
+        return self._call("/mock/script")
 
     def vectors(self, texts, model=EMBEDDING):
         """Vectors of `texts` without the gateway, in calls that the upstream takes."""

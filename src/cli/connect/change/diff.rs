@@ -13,8 +13,8 @@ enum Line<'a> {
     New(&'a str),
 }
 
-/// The lines to show: ` ` in both, `-` old, `+` new, `…` left out.
-pub(super) fn lines(old: &str, new: &str) -> Vec<String> {
+/// The lines to show: ` ` in both, `-` old, `+` new, `…` left out. New lines are masked too unless they `are_ours`.
+pub(super) fn lines(old: &str, new: &str, are_ours: bool) -> Vec<String> {
     let all = compared(&old.lines().collect::<Vec<_>>(), &new.lines().collect::<Vec<_>>());
     let is_change = |place: usize| !matches!(all.get(place), None | Some(Line::Both(_)));
     let is_near = |place: usize| (place.saturating_sub(AROUND)..=place + AROUND).any(is_change);
@@ -31,7 +31,8 @@ pub(super) fn lines(old: &str, new: &str) -> Vec<String> {
         shown.push(match line {
             Line::Both(text) => format!("    {}", masked(text)),
             Line::Old(text) => format!("  - {}", masked(text)),
-            Line::New(text) => format!("  + {text}"),
+            Line::New(text) if are_ours => format!("  + {text}"),
+            Line::New(text) => format!("  + {}", masked(text)),
         });
     }
     shown
@@ -107,23 +108,26 @@ mod tests {
     fn only_what_is_near_a_change_is_shown() {
         let old = "1\n2\n3\n4\n5\n6\n7\n8\n9\n";
         let new = "1\n2\n3\n4\nfive\n6\n7\n8\n9\nten\n";
-        let shown = lines(old, new);
+        let shown = lines(old, new, true);
         assert_eq!(
             shown,
             ["  …", "    3", "    4", "  - 5", "  + five", "    6", "    7", "    8", "    9", "  + ten"]
         );
-        assert_eq!(lines("", "a\nb\n"), ["  + a", "  + b"]);
-        assert_eq!(lines("a\nb\n", "a\nb\n"), Vec::<String>::new());
+        assert_eq!(lines("", "a\nb\n", true), ["  + a", "  + b"]);
+        assert_eq!(lines("a\nb\n", "a\nb\n", true), Vec::<String>::new());
     }
 
     #[test]
     fn other_peoples_secrets_are_not_shown() {
         let old = "{\n  \"ANTHROPIC_AUTH_TOKEN\": \"sk-1\",\n  \"apiKey\" : \"sk-2\",\n  \"keys\": {\n";
-        let shown = lines(old, "{\n").join("\n");
+        let shown = lines(old, "{\n", true).join("\n");
         assert!(
             !shown.contains("sk-") && shown.contains("\"ANTHROPIC_AUTH_TOKEN\": …") && shown.contains("\"keys\": {")
         );
-        assert!(!lines("experimental_bearer_token = \"sk-1\"\n", "").join("").contains("sk-1"));
+        let token = "experimental_bearer_token = \"sk-1\"\n";
+        assert!(
+            !lines(token, "", true).join("").contains("sk-1") && !lines("", token, false).join("").contains("sk-1")
+        );
     }
 
     proptest! {

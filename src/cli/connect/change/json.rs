@@ -51,17 +51,16 @@ fn written(value: &Value) -> Option<String> {
     match value {
         Value::Text(text) => Some(quote(text)),
         Value::Number(number) => Some(number.to_string()),
-        Value::Gone | Value::GoneIf(_) => None,
+        Value::Gone => None,
     }
 }
 
 fn replaced(text: &str, object: &Object<'_>, member: &Member<'_>, value: &Value) -> String {
     let mut new = text.to_owned();
-    match (written(value), value) {
-        (Some(wanted), _) if is_same(member.value, &wanted) => {}
-        (Some(wanted), _) => new.replace_range(member.span.clone(), &wanted),
-        (None, Value::GoneIf(ours)) if string(member.value).as_deref() != Some(ours) => {}
-        (None, _) => {
+    match written(value) {
+        Some(wanted) if is_same(member.value, &wanted) => {}
+        Some(wanted) => new.replace_range(member.span.clone(), &wanted),
+        None => {
             let place = object.position(&member.key).unwrap_or_default();
             object.removals(&[place]).into_iter().rev().for_each(|range| new.replace_range(range, ""));
         }

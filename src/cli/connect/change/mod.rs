@@ -41,7 +41,7 @@ pub(super) fn write(tool: &Tool, guide: &Guide, consent: Consent, console: &Cons
         report(console, consent, tool, &path, None, &format!("{}: nothing to do", path.display()));
         return Ok(ExitCode::SUCCESS);
     }
-    if !agree(console, consent, &path, &old, &new)? {
+    if !agree(console, consent, &path, &diff::lines(&old, &new, true))? {
         return Err("nothing was changed".to_owned());
     }
     let backup = file::replace(&path, &old, &new)?;
@@ -60,7 +60,7 @@ pub(super) fn undo(tool: &Tool, guide: &Guide, consent: Consent, console: &Conso
         .ok_or_else(|| format!("there is no backup beside {}: nothing was changed there by --write", path.display()))?;
     let now = read_text(&path)?.unwrap_or_default();
     let before = read_text(&backup)?.unwrap_or_default();
-    if !agree(console, consent, &path, &now, &before)? {
+    if !agree(console, consent, &path, &diff::lines(&now, &before, false))? {
         return Err("nothing was changed".to_owned());
     }
     file::restore(&path, &backup, before.is_empty())?;
@@ -87,10 +87,10 @@ fn edited(change: &Change, old: &str) -> Result<String, String> {
 }
 
 /// Shows the change and asks, unless that was settled.
-fn agree(console: &Console, consent: Consent, path: &Path, old: &str, new: &str) -> Result<bool, String> {
+fn agree(console: &Console, consent: Consent, path: &Path, difference: &[String]) -> Result<bool, String> {
     if !consent.is_silent {
         console.say(&path.display().to_string());
-        diff::lines(old, new).iter().for_each(|line| console.say(line));
+        difference.iter().for_each(|line| console.say(line));
     }
     if consent.is_given {
         return Ok(true);

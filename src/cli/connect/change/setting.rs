@@ -7,8 +7,6 @@ pub(in crate::cli::connect) enum Value {
     Number(u64),
     /// Gone, whatever it was: it would win over what is set here.
     Gone,
-    /// Gone if it is this text, which an earlier change has put there.
-    GoneIf(String),
 }
 
 /// Where a value stands, from the outermost name to its own, and what it is.

@@ -48,12 +48,6 @@ fn set(table: &mut dyn TableLike, name: &str, value: &Value) {
         Value::Text(text) => text.as_str().into(),
         Value::Number(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
         Value::Gone => return drop(table.remove(name)),
-        Value::GoneIf(text) => {
-            if table.get(name).and_then(Item::as_str) == Some(text) {
-                table.remove(name);
-            }
-            return;
-        }
     };
     match table.get_mut(name).and_then(Item::as_value_mut) {
         Some(old) if is_same(old, &wanted) => {}
@@ -114,12 +108,5 @@ mod tests {
     fn what_is_no_toml_or_no_table_is_refused() {
         assert!(changed("model = ", &settings()).is_err_and(|error| error.contains("no TOML")));
         assert!(changed("providers = 3", &settings()).is_err_and(|error| error.contains("`providers`")));
-    }
-
-    #[test]
-    fn only_an_earlier_value_goes() {
-        let gone = [Setting::new(&["a"], Value::GoneIf("ours".to_owned()))];
-        assert_eq!(changed("a = \"ours\"\n", &gone).unwrap(), "");
-        assert_eq!(changed("a = \"theirs\"\n", &gone).unwrap(), "a = \"theirs\"\n");
     }
 }
