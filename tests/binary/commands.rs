@@ -4,8 +4,20 @@ use std::process::Stdio;
 
 use super::program::{Home, Program, flowgate, run};
 
-const COMMANDS: [&str; 11] =
-    ["serve", "mock", "check", "doctor", "limits", "models", "usage", "ledger", "healthcheck", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "serve",
+    "mock",
+    "check",
+    "doctor",
+    "limits",
+    "models",
+    "usage",
+    "ledger",
+    "healthcheck",
+    "connect",
+    "completions",
+    "man",
+];
 
 #[tokio::test]
 async fn every_command_explains_itself() {

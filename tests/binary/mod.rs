@@ -7,6 +7,7 @@ mod budgets;
 mod canary;
 mod commands;
 mod config_faults;
+mod connect;
 mod crash;
 mod demo;
 mod descriptors;
