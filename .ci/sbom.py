@@ -106,7 +106,7 @@ def licences(packages):
     for package in packages:
         name = f"{package['name']} {package['version']} ({package['license']})"
         found = {path.read_text(errors="replace").strip() for path in texts(package)}
-        for text in found:
+        for text in sorted(found):
             whose.setdefault(text, []).append(name)
         if not found:
             without.append(name)
