@@ -258,6 +258,7 @@ def check(out):
 
 def write():
     for source, copy in COPIES.items():
+        copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(source, copy)
     PLAIN.write_text(plain())
 
