@@ -20,7 +20,7 @@ pub(super) struct LedgerArguments {
 enum LedgerCommand {
     /// Check that the ledger is whole: reads all of it and counts its sums again (exit code 1: it is not)
     Check(CheckArguments),
-    /// Copy ledger, keys and teams to a new file
+    /// Copy the database to a new file: ledger, keys, teams and what else is kept in it
     Backup(BackupArguments),
 }
 
