@@ -53,7 +53,7 @@ fn the_image_has_all_it_is_built_of() {
             assert!(allowed.iter().any(|allowed| path.starts_with(allowed)), "{} is not in the image", path.display());
         }
     }
-    for needed in ["Cargo.toml", "Cargo.lock", "build.rs", "rust-toolchain.toml"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "build.rs"] {
         assert!(allowed.contains(&needed), "{needed} is not in the image");
     }
     for secret in [".env", "deploy/compose/secrets", ".git"] {
