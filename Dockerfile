@@ -4,7 +4,7 @@
 # glibc and not musl: its allocator is the one that the benchmarks were run with.
 
 # The compiler that rust-toolchain.toml names (a test holds them equal; the file itself would have its other tools fetched
-# # too). Built on the builder's own kind of machine, also for others: a cross compiler is many times faster than an
+# too). Built on the builder's own kind of machine, also for others: a cross compiler is many times faster than an
 # emulated one.
 FROM --platform=$BUILDPLATFORM rust:1.95.0-slim-bookworm AS build
 ARG TARGETARCH
