@@ -35,6 +35,7 @@ mod repository_config;
 mod responses;
 mod script;
 mod search_path;
+mod seeing;
 mod spill;
 mod state_settings;
 mod store_faults;

@@ -36,6 +36,7 @@ mod refusals;
 mod responses;
 mod responses_kept;
 mod reuse;
+mod series;
 mod speech;
 mod spill;
 mod stream_ends;

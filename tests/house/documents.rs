@@ -57,6 +57,11 @@ fn page() -> String {
     String::from_utf8(metrics.render().unwrap()).unwrap()
 }
 
+/// The names of all of them.
+pub(super) fn exported() -> BTreeSet<String> {
+    families(&page()).into_keys().collect()
+}
+
 #[test]
 fn every_metric_is_documented_with_its_type() {
     let documented: BTreeMap<String, String> = rows(&text("docs/metrics.md"))

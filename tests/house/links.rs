@@ -22,7 +22,7 @@ fn links(document: &str) -> Vec<(usize, String)> {
 }
 
 /// The anchors of a document's headings, as GitHub makes them.
-fn anchors(document: &str) -> Vec<String> {
+pub(super) fn anchors(document: &str) -> Vec<String> {
     let mut is_code = false;
     let mut anchors: Vec<String> = Vec::new();
     for line in document.lines() {

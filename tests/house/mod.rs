@@ -1,6 +1,8 @@
 //! Rules of the code base that no compiler holds: who may know whom, what the documents say of the code, what no file
 //! may contain. They read the repository's own files.
 
+mod alerts;
+mod dashboard;
 mod deploy;
 mod documents;
 mod files;
