@@ -21,7 +21,10 @@ fn rules(file: &str, kind: &str) -> Vec<(String, String)> {
 }
 
 fn value<'a>(block: &'a str, key: &str) -> Option<&'a str> {
-    block.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).map(|value| value.trim_matches('"'))
+    block
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "))
+        .map(|value| value.trim_matches('"'))
 }
 
 #[test]

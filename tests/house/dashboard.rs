@@ -37,7 +37,10 @@ fn queries(panel: &Value) -> impl Iterator<Item = &str> {
 fn all_queries(dashboard: &Value) -> Vec<String> {
     let panels = panels(dashboard);
     let of_panels = panels.iter().flat_map(queries);
-    of_panels.chain(list(&dashboard["annotations"]["list"]).iter().map(|own| word(&own["expr"]))).map(str::to_owned).collect()
+    of_panels
+        .chain(list(&dashboard["annotations"]["list"]).iter().map(|own| word(&own["expr"])))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The names in a query that look like metrics, each with what follows it.
@@ -48,7 +51,10 @@ fn names(query: &str) -> Vec<(String, String)> {
     while let Some(at) = rest.find(is_of_name) {
         let end = rest[at..].find(|letter| !is_of_name(letter)).map_or(rest.len(), |length| at + length);
         let name = &rest[at..end];
-        if ["flowgate_", "process_", "gen_ai_client", "gen_ai_server", "scrape_"].iter().any(|own| name.starts_with(own)) {
+        if ["flowgate_", "process_", "gen_ai_client", "gen_ai_server", "scrape_"]
+            .iter()
+            .any(|own| name.starts_with(own))
+        {
             found.push((name.to_owned(), rest[end..].to_owned()));
         }
         rest = &rest[end..];
@@ -134,7 +140,10 @@ fn every_metric_is_shown() {
     let is_renamed = |name: &str| name.starts_with("gen_ai_server_");
     for name in super::documents::exported().iter().filter(|name| !name.starts_with("process_") && !is_renamed(name)) {
         let is_excused = NOT_SHOWN.iter().any(|(known, _)| known == name);
-        assert!(is_excused || names(&all).iter().any(|(own, _)| own.starts_with(name.as_str())), "no panel shows {name}");
+        assert!(
+            is_excused || names(&all).iter().any(|(own, _)| own.starts_with(name.as_str())),
+            "no panel shows {name}"
+        );
     }
 }
 

@@ -28,7 +28,11 @@ impl Prometheus {
         );
         home.write("prometheus.yml", &text);
         let mut command = in_home(Command::new("prometheus"), home);
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=series", "--web.listen-address=127.0.0.1:0"]);
+        command.args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=series",
+            "--web.listen-address=127.0.0.1:0",
+        ]);
         let program = Program::start(command);
         let line = program.complains("msg=\"Listening on\"").await;
         program.complains("Server is ready").await;

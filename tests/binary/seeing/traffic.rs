@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use flowgate::mock::{Injection, MockServer};
 use futures_util::future::join_all;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
@@ -23,7 +22,6 @@ const VECTORS: &str = "BAAI/bge-m3";
 
 /// Keys with and without budgets and limits, in a team and not; SiliconFlow's list is fetched.
 pub(super) const SETTINGS: &str = "rule = \"bucket\"
-budget_per_day = \"100 CNY\"
 [account.limits.\"Qwen/Qwen2.5-7B-Instruct\"]
 rph = 1
 [account.limits.\"THUDM/GLM-4-9B-0414\"]
@@ -47,23 +45,26 @@ budget_per_day = \"0.0001 CNY\"
 name = \"cy\"
 secret = { file = \"cy.key\" }
 concurrency = 1
+[[key]]
+name = \"di\"
+secret = { file = \"di.key\" }
 ";
 
 /// The files that the settings name.
 pub(super) fn secrets(home: &Home) {
-    ["ann", "bob", "cy"].iter().for_each(|name| drop(home.write(&format!("{name}.key"), &format!("sk-{name}\n"))));
+    ["ann", "bob", "cy", "di"]
+        .iter()
+        .for_each(|name| drop(home.write(&format!("{name}.key"), &format!("sk-{name}\n"))));
 }
 
 /// Begins; it ends when the set is dropped.
-pub(super) fn begin(gateway: &Gateway, emulator: &MockServer) -> JoinSet<()> {
+pub(super) fn begin(gateway: &Gateway) -> JoinSet<()> {
     let mut running = JoinSet::new();
     let callers = Callers { base: gateway.base.clone(), client: client() };
-    let (control, fast) = (emulator.control().clone(), callers.clone());
+    let others = callers.clone();
     running.spawn(async move {
         loop {
-            control.inject(Injection::next("tpm-429", 1)).unwrap();
-            control.inject(Injection::next("500", 1)).unwrap();
-            fast.round().await;
+            others.round().await;
             sleep(Duration::from_millis(300)).await;
         }
     });
@@ -103,7 +104,9 @@ impl Callers {
             self.chat("sk-ann", PAID, &long, false),
             spilled,
             self.chat("sk-bob", PAID, "[[tokens=50]]", false),
-            self.chat("sk-ann", "fault/reset:3", "[[tokens=20]]", true),
+            self.chat("sk-di", "fault/reset:3", "[[tokens=20]]", true),
+            self.chat("sk-di", "fault/500", "Hello", false),
+            self.chat("sk-di", "fault/tpm-429", "Hello", false).header("x-flowgate-max-wait", "1"),
             self.chat("sk-nobody", PLAIN, "Hello", false),
             self.chat("sk-ann", "", "Hello", false),
             self.chat("sk-cy", PLAIN, "Hello", false),
