@@ -1,8 +1,9 @@
-//! The pure functions of the hot path: reading a head, resolving a model, splicing a body, tapping a stream.
+//! The pure functions of the hot path: reading a head, resolving a model, splicing a body, tapping a stream; and metrics.
 //! `cargo bench --bench hot_path`; results with date and machine are kept in docs/bench.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark; criterion's macros make public items")]
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -14,6 +15,7 @@ use flowgate::catalog::policy::{KeyPolicy, Policy, Rules, SpillRules, Wish};
 use flowgate::catalog::{Catalogue, ResolvedModel};
 use flowgate::relay::chat_stream::ChatStream;
 use flowgate::relay::usage_tap::UsageTap;
+use flowgate::telemetry::metrics::{Metrics, Observation};
 
 /// A chat request of about `size` bytes, its text Chinese and English with escapes.
 fn request(size: usize) -> Bytes {
@@ -125,5 +127,42 @@ fn tap(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, head, models, splice, plan, tap);
+/// A request that is over, as metrics see it.
+fn seen<'a>(key: &'a str, model: &'a str) -> Observation<'a> {
+    Observation {
+        route: "/chat/completions",
+        key,
+        team: "ml",
+        model,
+        status: 200,
+        duration: Duration::from_secs(2),
+        waited: Duration::ZERO,
+        first_token: Some(Duration::from_millis(300)),
+        tokens: [400, 300, 64, 100],
+        certainty: "exact",
+        cost_cny: Some(0.001),
+        is_sent: true,
+    }
+}
+
+/// Metrics of one request, and a page of them: the bar is 20 ms for the models that there are.
+fn metrics(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("metrics");
+    let metrics = Metrics::new().unwrap();
+    group.bench_function("one request", |bencher| {
+        bencher.iter(|| metrics.observe(black_box(&seen("ann", "Qwen/Qwen3-8B"))));
+    });
+    for (models, keys) in [(5, 5), (87, 10), (256, 8)] {
+        let metrics = Metrics::new().unwrap();
+        for model in (0..models).map(|number| format!("organisation/model-{number}")) {
+            (0..keys).for_each(|key| metrics.observe(&seen(&format!("key-{key}"), &model)));
+        }
+        group.bench_function(format!("page, {models} models, {keys} keys"), |bencher| {
+            bencher.iter(|| metrics.render().unwrap().len());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, head, models, splice, plan, tap, metrics);
 criterion_main!(benches);

@@ -165,7 +165,7 @@ impl Settlement {
     /// What metrics are told of its row: its team, what it cost, and whether the upstream may have seen it.
     pub(super) fn billed(&self) -> (Arc<str>, Option<Money>, bool) {
         let Some(entry) = &self.entry else { return (Arc::from(""), Some(Money::ZERO), false) };
-        (entry.who.team.clone(), entry.cost(&self.usage), entry.account.get().is_some())
+        (entry.who.team.clone(), entry.cost(&self.usage), entry.is_open.load(Ordering::Relaxed))
     }
 
     /// Its row is final. Its caller has not seen the end yet.
