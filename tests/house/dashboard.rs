@@ -7,10 +7,6 @@ use serde_json::{Value, json};
 
 use super::source::text;
 
-/// Metrics that no panel shows, with where they are seen.
-const NOT_SHOWN: [(&str, &str); 1] =
-    [("flowgate_config_last_reload_success_timestamp_seconds", "drawn over all panels, as reloads")];
-
 fn dashboard() -> Value {
     serde_json::from_str(&text("deploy/grafana/dashboards/flowgate.json")).unwrap()
 }

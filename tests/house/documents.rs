@@ -66,7 +66,7 @@ pub(super) fn exported() -> BTreeSet<String> {
 fn every_metric_is_documented_with_its_type() {
     let documented: BTreeMap<String, String> = rows(&text("docs/metrics.md"))
         .into_iter()
-        .filter(is_of_a_metric)
+        .filter(|row| is_of_a_metric(row))
         .map(|row| (quoted(&row[0]).remove(0), row[1].clone()))
         .collect();
     let exported: BTreeMap<String, String> =
@@ -75,7 +75,7 @@ fn every_metric_is_documented_with_its_type() {
 }
 
 /// Whether a row of docs/metrics.md tells about a metric.
-fn is_of_a_metric(row: &Vec<String>) -> bool {
+fn is_of_a_metric(row: &[String]) -> bool {
     ["`flowgate_", "`gen_ai_client_", "`gen_ai_server_"].iter().any(|prefix| row[0].starts_with(prefix))
         && row.len() == 4
 }
@@ -83,7 +83,7 @@ fn is_of_a_metric(row: &Vec<String>) -> bool {
 #[test]
 fn every_label_is_documented() {
     let page = page();
-    for row in rows(&text("docs/metrics.md")).into_iter().filter(is_of_a_metric) {
+    for row in rows(&text("docs/metrics.md")).into_iter().filter(|row| is_of_a_metric(row)) {
         let name = quoted(&row[0]).remove(0);
         let documented: BTreeSet<String> = quoted(&row[2]).into_iter().collect();
         let sample = page
