@@ -20,6 +20,7 @@ pub mod models;
 pub mod policy;
 pub mod quota;
 mod requests;
+mod series;
 mod sets;
 pub mod upstream;
 
@@ -36,6 +37,7 @@ use policy::PolicyMetrics;
 use quota::QuotaMetrics;
 pub use requests::Observation;
 use requests::RequestMetrics;
+use series::ByLabel;
 pub use sets::{REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
 use upstream::UpstreamMetrics;
 
@@ -47,6 +49,7 @@ pub struct Metrics {
     labels: ModelLabels,
     requests: RequestMetrics,
     in_flight: IntGaugeVec,
+    in_flights: ByLabel<IntGauge>,
     client_retries: IntCounter,
     refused: IntCounterVec,
     reloads: IntCounterVec,
@@ -101,6 +104,7 @@ impl Metrics {
             labels: ModelLabels::default(),
             requests: RequestMetrics::new(&new)?,
             in_flight: new.gauges("flowgate_requests_in_flight", "Requests being served now.", &["route"])?,
+            in_flights: ByLabel::default(),
             client_retries: new.counter(
                 "flowgate_client_retries_total",
                 "Requests that an SDK marked as its own retry (x-stainless-retry-count above 0).",
@@ -182,7 +186,7 @@ impl Metrics {
 
     /// The gauge of requests in flight on `route`.
     pub fn in_flight(&self, route: &'static str) -> IntGauge {
-        self.in_flight.with_label_values(&[route])
+        self.in_flights.with(route, || self.in_flight.with_label_values(&[route]), IntGauge::clone)
     }
 
     /// Counts a failure of the upstream; `cause` is one of [`UPSTREAM_CAUSES`].

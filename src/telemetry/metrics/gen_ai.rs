@@ -4,10 +4,11 @@
 //! asked for. Only what has no name of ours is counted here: what the upstream takes without the time in line, and
 //! the sizes of requests.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use prometheus::HistogramVec;
 use prometheus::proto::{LabelPair, MetricFamily};
+use prometheus::{Histogram, HistogramVec};
 
 use super::families::Families;
 use super::requests::Observation;
@@ -61,19 +62,39 @@ impl GenAi {
         })
     }
 
+    /// What requests of `model` at `route` that ended with `status` count in; `None` where OpenTelemetry has no word for them.
+    pub(super) fn operation(&self, route: &str, status: u16, model: &str) -> Option<Operation> {
+        let name = operation(route)?;
+        let error = if status < 400 { "" } else { ANY_ERROR };
+        Some(Operation {
+            name,
+            duration: self.duration.with_label_values(&[name, model, error]),
+            sizes: Default::default(),
+        })
+    }
+
     /// Counts one finished request that was sent; `model` is the label of its model.
-    pub(super) fn observe(&self, seen: &Observation<'_>, model: &str) {
-        let Some(operation) = operation(seen.route) else { return };
-        let error = if seen.status < 400 { "" } else { ANY_ERROR };
+    pub(super) fn observe(&self, operation: &Operation, seen: &Observation<'_>, model: &str) {
         let took: Duration = seen.duration.saturating_sub(seen.waited);
-        self.duration.with_label_values(&[operation, model, error]).observe(took.as_secs_f64());
+        operation.duration.observe(took.as_secs_f64());
         // What nobody reported is not invented.
         if matches!(seen.certainty, "exact" | "at_least") {
-            for (kind, count) in ["input", "output"].into_iter().zip(seen.tokens).filter(|(_, count)| *count > 0) {
-                self.tokens.with_label_values(&[operation, model, kind]).observe(count as f64);
+            let sizes = ["input", "output"].into_iter().zip(&operation.sizes).zip(seen.tokens);
+            for ((kind, size), count) in sizes.filter(|(_, count)| *count > 0) {
+                let make = || self.tokens.with_label_values(&[operation.name, model, kind]);
+                size.get_or_init(make).observe(count as f64);
             }
         }
     }
+}
+
+/// The handles of one operation, model and outcome.
+#[derive(Debug)]
+pub(super) struct Operation {
+    name: &'static str,
+    duration: Histogram,
+    /// Of what went in and of what came out, made when there is some.
+    sizes: [OnceLock<Histogram>; 2],
 }
 
 /// Those of `families` that OpenTelemetry has a name for, under that name.

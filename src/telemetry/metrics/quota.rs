@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use prometheus::{HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec};
 
 use super::Families;
+use super::series::ByLabel;
 use super::sets::LIMITS;
 
 /// From "at once" to the longest that a caller waits (seconds; ours).
@@ -21,9 +22,11 @@ pub struct QuotaMetrics {
     waiting: IntGaugeVec,
     tier: IntGaugeVec,
     wait: HistogramVec,
+    waits: ByLabel<Histogram>,
     avoided: IntCounterVec,
     refusals: IntCounterVec,
     estimate_error: HistogramVec,
+    estimate_errors: ByLabel<Histogram>,
     /// Reservations that were never settled; settled by force.
     pub leaks: IntCounter,
     /// Events that could not be written to the state folder.
@@ -72,6 +75,7 @@ impl QuotaMetrics {
                 &["reason"],
                 WAIT_BUCKETS,
             )?,
+            waits: ByLabel::default(),
             avoided: new.counters(
                 "flowgate_upstream_429_avoided_total",
                 "Requests that the upstream would have refused had they not waited, by metric.",
@@ -88,6 +92,7 @@ impl QuotaMetrics {
                 &["kind"],
                 ERROR_BUCKETS,
             )?,
+            estimate_errors: ByLabel::default(),
             leaks: new.counter("flowgate_reservation_leaks_total", "Reservations that nobody settled (always 0).")?,
             unwritten: new.counter(
                 "flowgate_state_write_errors_total",
@@ -115,7 +120,8 @@ impl QuotaMetrics {
 
     /// A request was let in after `waited`; `reason` is what it waited for, `none` if it had not to.
     pub fn admitted(&self, waited: Duration, reason: &'static str) {
-        self.wait.with_label_values(&[reason]).observe(waited.as_secs_f64());
+        let make = || self.wait.with_label_values(&[reason]);
+        self.waits.with(reason, make, |wait| wait.observe(waited.as_secs_f64()));
     }
 
     /// The upstream would have refused a request for `metric` that had waited instead.
@@ -131,7 +137,8 @@ impl QuotaMetrics {
     /// The estimate of `kind` (`prompt` or `output`) was wrong by this part of the truth.
     pub fn estimated(&self, kind: &'static str, error: f64) {
         if error.is_finite() {
-            self.estimate_error.with_label_values(&[kind]).observe(error.abs());
+            let make = || self.estimate_error.with_label_values(&[kind]);
+            self.estimate_errors.with(kind, make, |errors| errors.observe(error.abs()));
         }
     }
 

@@ -7,6 +7,7 @@ use prometheus::{CounterVec, HistogramVec, IntCounter, IntCounterVec};
 use super::families::Families;
 use super::gen_ai::GenAi;
 use super::labels::{OTHER, Pair, PairLabels};
+use super::series::{ByLabel, Series, Served, Used};
 use super::sets::{ROUTES, USUAL_STATUSES};
 
 /// From a local refusal to a long reasoning answer (seconds; ours, within clients.md B1).
@@ -16,6 +17,9 @@ const FIRST_TOKEN_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0];
 /// OpenTelemetry GenAI, `gen_ai.server.time_per_output_token` (clients.md B2).
 const PER_TOKEN_BUCKETS: &[f64] = &[0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5];
+
+/// The types of tokens, in the order of [`Observation::tokens`].
+const TOKENS: [&str; 4] = ["input", "output", "cached", "reasoning"];
 
 /// What is known of one request when it is over; see [`Metrics::observe`](super::Metrics::observe).
 #[derive(Debug, Clone)]
@@ -59,6 +63,8 @@ pub(super) struct RequestMetrics {
     unpriced: IntCounter,
     pairs: PairLabels,
     gen_ai: GenAi,
+    certainties: ByLabel<IntCounter>,
+    series: Series,
 }
 
 impl RequestMetrics {
@@ -104,6 +110,8 @@ impl RequestMetrics {
             )?,
             pairs: PairLabels::default(),
             gen_ai: GenAi::new(new)?,
+            certainties: ByLabel::default(),
+            series: Series::default(),
         })
     }
 
@@ -121,14 +129,21 @@ impl RequestMetrics {
 
     /// Counts one finished request; `model` is the label of its model.
     pub(super) fn observe(&self, seen: &Observation<'_>, model: &str) {
-        let mut code = [0; 3];
-        self.requests.with_label_values(&[seen.route, model, status_text(seen.status, &mut code)]).inc();
-        self.duration.with_label_values(&[seen.route, model]).observe(seen.duration.as_secs_f64());
-        if seen.certainty != "none" {
-            self.usage.with_label_values(&[seen.certainty]).inc();
+        let Observation { route, status, certainty, .. } = *seen;
+        let make = || {
+            let mut code = [0; 3];
+            Served {
+                requests: self.requests.with_label_values(&[route, model, status_text(status, &mut code)]),
+                duration: self.duration.with_label_values(&[route, model]),
+                operation: self.gen_ai.operation(route, status, model),
+            }
+        };
+        self.series.served(model, (route, status), make, |served| self.count(seen, model, served));
+        if certainty != "none" {
+            let make = || self.usage.with_label_values(&[certainty]);
+            self.certainties.with(certainty, make, IntCounter::inc);
         }
         if seen.is_sent {
-            self.gen_ai.observe(seen, model);
             self.observe_use(seen, model);
         }
         if let Some(first) = seen.first_token {
@@ -136,17 +151,31 @@ impl RequestMetrics {
         }
     }
 
+    fn count(&self, seen: &Observation<'_>, model: &str, served: &Served) {
+        served.requests.inc();
+        served.duration.observe(seen.duration.as_secs_f64());
+        if let Some(operation) = served.operation.as_ref().filter(|_| seen.is_sent) {
+            self.gen_ai.observe(operation, seen, model);
+        }
+    }
+
     fn observe_use(&self, seen: &Observation<'_>, model: &str) {
-        let Pair { team, key, model } = self.pairs.label(Pair { team: seen.team, key: seen.key, model });
-        for (kind, count) in ["input", "output", "cached", "reasoning"].into_iter().zip(seen.tokens) {
-            if count > 0 {
-                self.tokens.with_label_values(&[team, key, model, kind]).inc_by(count);
+        let asked = Pair { team: seen.team, key: seen.key, model };
+        let make = || {
+            let pair = self.pairs.label(asked);
+            let Pair { team, key, model } = pair;
+            let tokens = TOKENS.map(|kind| self.tokens.with_label_values(&[team, key, model, kind]));
+            (Used { tokens, cost: self.cost.with_label_values(&[team, key, model]) }, pair == asked)
+        };
+        self.series.used(asked, make, |used| {
+            for (counter, count) in used.tokens.iter().zip(seen.tokens) {
+                counter.inc_by(count);
             }
-        }
-        match seen.cost_cny {
-            Some(cost) => self.cost.with_label_values(&[team, key, model]).inc_by(cost),
-            None => self.unpriced.inc(),
-        }
+            match seen.cost_cny {
+                Some(cost) => used.cost.inc_by(cost),
+                None => self.unpriced.inc(),
+            }
+        });
     }
 
     fn observe_stream(&self, seen: &Observation<'_>, model: &str, first: Duration) {
@@ -164,4 +193,53 @@ fn status_text(status: u16, buffer: &mut [u8; 3]) -> &str {
         buffer[place] = b'0' + u8::try_from(status / divisor % 10).unwrap_or(0);
     }
     std::str::from_utf8(buffer).unwrap_or("000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics::Metrics;
+
+    #[test]
+    fn every_request_counts_in_its_own_series() {
+        let metrics = Metrics::new().unwrap();
+        let mut seen = Observation {
+            route: "/v1/chat/completions",
+            key: "ann",
+            team: "",
+            model: "m",
+            status: 200,
+            duration: Duration::from_millis(1),
+            waited: Duration::ZERO,
+            first_token: None,
+            tokens: [3, 5, 0, 0],
+            certainty: "exact",
+            cost_cny: Some(0.0),
+            is_sent: true,
+        };
+        metrics.observe(&seen);
+        metrics.observe(&seen);
+        seen.key = "bob";
+        metrics.observe(&seen);
+        (seen.status, seen.tokens, seen.certainty) = (502, [0; 4], "none");
+        metrics.observe(&seen);
+        seen.route = "/v1/messages";
+        metrics.observe(&seen);
+        let page = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let counts: Vec<&str> = page
+            .lines()
+            .filter(|line| line.contains("model=\"m\"") && (line.contains("_total") || line.contains("_count")))
+            .collect();
+        insta::assert_snapshot!(counts.join("\n"), @r#"
+        flowgate_request_duration_seconds_count{model="m",route="/v1/chat/completions"} 4
+        flowgate_request_duration_seconds_count{model="m",route="/v1/messages"} 1
+        flowgate_requests_total{code="200",model="m",route="/v1/chat/completions"} 3
+        flowgate_requests_total{code="502",model="m",route="/v1/chat/completions"} 1
+        flowgate_requests_total{code="502",model="m",route="/v1/messages"} 1
+        flowgate_tokens_total{key="ann",model="m",type="input"} 6
+        flowgate_tokens_total{key="ann",model="m",type="output"} 10
+        flowgate_tokens_total{key="bob",model="m",type="input"} 3
+        flowgate_tokens_total{key="bob",model="m",type="output"} 5
+        "#);
+    }
 }
