@@ -4,8 +4,10 @@ use std::io::IsTerminal;
 
 use serde::Deserialize;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::time::SystemTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -41,7 +43,7 @@ pub fn check_level(level: &str) -> Result<(), String> {
     // The filter takes any word for the name of a module, and would silence everything else.
     let is_level = |part: &str| part.trim().parse::<LevelFilter>().is_ok();
     let is_part = |part: &str| part.split_once('=').map_or(is_level(part), |(_, level)| is_level(level));
-    if level.split(',').all(is_part) && level.parse::<EnvFilter>().is_ok() {
+    if level.split(',').all(is_part) && level.parse::<Targets>().is_ok() {
         return Ok(());
     }
     Err(format!(
@@ -52,16 +54,16 @@ pub fn check_level(level: &str) -> Result<(), String> {
 /// Sends log lines to standard error from now on, coloured on a terminal unless `is_colourless`. Only
 /// the first call of a process counts.
 pub fn start(settings: &LogSettings, is_colourless: bool) {
-    let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter = settings.level.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .with_timer(SystemTime)
         .with_target(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !is_colourless);
+    let registry = tracing_subscriber::registry().with(filter);
     // A second start (tests run several gateways in one process) keeps the first subscriber.
     let _already_started = match settings.format {
-        Format::Pretty => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        Format::Pretty => registry.with(lines).try_init(),
+        Format::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     };
 }
