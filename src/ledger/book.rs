@@ -10,6 +10,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
+
 use super::row::Row;
 
 /// Where rows are written down.
@@ -69,7 +71,7 @@ pub struct Book {
 #[derive(Debug, Default)]
 struct Rows {
     /// Under way, as they would stand if nothing more was heard of them.
-    open: HashMap<u64, Arc<Row>>,
+    open: HashMap<u64, Arc<Row>, RandomState>,
     /// Over, not yet in the store.
     pending: VecDeque<Arc<Row>>,
     /// Before those: on their way into the store.

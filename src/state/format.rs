@@ -71,14 +71,19 @@ impl Header {
 /// Appends `record` to `out` as it stands in a file of `generation`. `None`, and nothing is appended, if it is longer
 /// than a length can say (4 GiB).
 pub fn put(out: &mut Vec<u8>, generation: u64, record: &[u8]) -> Option<()> {
-    put_with(out, generation, |out| out.extend_from_slice(record)).ok()
+    put_with(out, begun(generation), |out| out.extend_from_slice(record)).ok()
 }
 
-/// The same for a record that `write` appends.
+/// The checksum of a generation, with which all in its file begin.
+pub(super) fn begun(generation: u64) -> u32 {
+    crc32fast::hash(&generation.to_le_bytes())
+}
+
+/// The same for a record that `write` appends, in a file whose checksums have [`begun`].
 ///
 /// # Errors
 /// How long it is, if that is too long.
-pub(super) fn put_with(out: &mut Vec<u8>, generation: u64, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
+pub(super) fn put_with(out: &mut Vec<u8>, begun: u32, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
     let start = out.len();
     out.put_bytes(0, FRAME_BYTES);
     write(out);
@@ -88,7 +93,6 @@ pub(super) fn put_with(out: &mut Vec<u8>, generation: u64, write: impl FnOnce(&m
         out.truncate(start);
         return Err(record_bytes);
     };
-    let begun = crc32fast::hash(&generation.to_le_bytes());
     let mut frame = &mut frame[..];
     frame.put_u32_le(length);
     frame.put_u32_le(sum_after(begun, &length.to_le_bytes()));
@@ -185,7 +189,7 @@ fn next(generation: u64, rest: &[u8]) -> Result<&[u8], Ending> {
 }
 
 fn sum(generation: u64, bytes: &[u8]) -> u32 {
-    sum_after(crc32fast::hash(&generation.to_le_bytes()), bytes)
+    sum_after(begun(generation), bytes)
 }
 
 /// The sum of `bytes` behind those that have the sum `begun`.

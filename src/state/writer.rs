@@ -55,6 +55,8 @@ pub(super) struct Writer {
     file: File,
     path: PathBuf,
     generation: u64,
+    /// Its checksum, for those of its records.
+    begun: u32,
     /// Length of the header and all whole records (bytes).
     whole: u64,
     /// Whether something else may follow them, which must be cut off before anything is written.
@@ -100,7 +102,8 @@ impl Writer {
 
     fn new(file: File, path: PathBuf, (generation, whole): (u64, u64), total: Backlog, durability: Durability) -> Self {
         let (buffer, covered) = (Vec::new(), Backlog::default());
-        Self { file, path, generation, whole, has_rest: false, buffer, durability, total, covered }
+        let begun = format::begun(generation);
+        Self { file, path, generation, begun, whole, has_rest: false, buffer, durability, total, covered }
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -165,7 +168,7 @@ impl Writer {
     fn frame(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
         for record in records {
             let start = self.buffer.len();
-            let framed = format::put_with(&mut self.buffer, self.generation, |out| record.encode(out));
+            let framed = format::put_with(&mut self.buffer, self.begun, |out| record.encode(out));
             framed.map_err(StateError::TooLong)?;
             self.total.records += 1;
             self.total.bytes += (self.buffer.len() - start) as u64;
