@@ -60,6 +60,18 @@ struct Level {
     finished: QuickMap<Arc<str>, f64>,
 }
 
+impl Level {
+    /// A key that is not ahead of `now` has a request; where it starts.
+    fn begin(&mut self, flow: &Flow, cost: f64) -> f64 {
+        let now = self.now;
+        self.finished.insert(flow.name.clone(), now + cost / flow.weight);
+        if self.finished.len() > MANY_FLOWS {
+            self.finished.retain(|_, finished| *finished > now);
+        }
+        now
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct FairQueue<T> {
@@ -137,16 +149,19 @@ impl<T> FairQueue<T> {
         Some(waiting)
     }
 
+    /// As [`Self::place`], and the next request of `flow` starts after this one.
     fn advance(&mut self, flow: &Flow, cost: f64) -> Place {
-        let place = self.place(flow);
-        self.number += 1;
         let level = self.levels.entry(flow.priority).or_default();
-        level.finished.insert(flow.name.clone(), place.start + cost / flow.weight);
-        if level.finished.len() > MANY_FLOWS {
-            let now = level.now;
-            level.finished.retain(|_, finished| *finished > now);
-        }
-        place
+        let start = match level.finished.get_mut(&flow.name) {
+            Some(finished) => {
+                let start = finished.max(level.now);
+                *finished = start + cost / flow.weight;
+                start
+            }
+            None => level.begin(flow, cost),
+        };
+        self.number += 1;
+        Place { priority: Reverse(flow.priority), start, number: self.number - 1 }
     }
 
     fn move_to(&mut self, place: Place) {
@@ -194,10 +209,11 @@ impl<T> FairQueue<T> {
     }
 
     fn correct(&mut self, priority: u8, flow: &Arc<str>, length: f64) {
-        if let Some(level) = self.levels.get_mut(&priority) {
-            let now = level.now;
-            let finished = level.finished.entry(flow.clone()).or_insert(now);
-            *finished = (*finished + length).max(now);
+        let Some(level) = self.levels.get_mut(&priority) else { return };
+        let now = level.now;
+        match level.finished.get_mut(flow) {
+            Some(finished) => *finished = (*finished + length).max(now),
+            None => drop(level.finished.insert(flow.clone(), (now + length).max(now))),
         }
     }
 }

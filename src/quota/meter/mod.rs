@@ -298,6 +298,10 @@ impl Meter {
     }
 
     fn refund(&mut self, taken: &Taken, now: Now, amounts: Amounts) {
+        // Mostly there is nothing to give back.
+        if amounts == Amounts::default() {
+            return;
+        }
         for metric in Metric::ALL {
             let (amount, limit) = (amounts.of(metric.unit()), self.limit(metric));
             if let Some(counter) = self.counters[metric.index()].as_mut().filter(|_| amount > 0) {
