@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::face::Face;
@@ -70,31 +70,37 @@ fn write_anthropic(headers: &mut HeaderMap, left: [Option<Left>; 2], now: System
 
 /// All values share one piece of memory.
 fn write_openai(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
-    let mut text = BytesMut::with_capacity(ROOM);
-    for (left, [limit, remaining, reset]) in left.into_iter().zip(HEADERS) {
-        let Some(left) = left else { continue };
-        put(&mut text, left.limit, "");
-        insert(headers, limit, &mut text);
-        put(&mut text, left.remaining, "");
-        insert(headers, remaining, &mut text);
-        go_duration(&mut text, left.reset);
-        insert(headers, reset, &mut text);
+    let mut text = String::with_capacity(ROOM);
+    let ends = left.map(|left| left.map(|left| put_all(&mut text, left)));
+    let text = Bytes::from(text);
+    let mut start = 0;
+    for (ends, names) in ends.into_iter().zip(HEADERS) {
+        for (end, name) in ends.into_iter().flatten().zip(names) {
+            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end)) {
+                headers.insert(name, value);
+            }
+            start = end;
+        }
     }
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, text: &mut BytesMut) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(text.split().freeze()) {
-        headers.insert(name, value);
-    }
+/// Appends limit, remaining and reset, and says where each of them ends.
+fn put_all(text: &mut String, left: Left) -> [usize; 3] {
+    put(text, left.limit, "");
+    let limit = text.len();
+    put(text, left.remaining, "");
+    let remaining = text.len();
+    go_duration(text, left.reset);
+    [limit, remaining, text.len()]
 }
 
-fn put(text: &mut BytesMut, number: u64, unit: &str) {
-    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    text.extend_from_slice(unit.as_bytes());
+fn put(text: &mut String, number: u64, unit: &str) {
+    text.push_str(itoa::Buffer::new().format(number));
+    text.push_str(unit);
 }
 
 /// As Go writes durations: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
-fn go_duration(text: &mut BytesMut, span: Duration) {
+fn go_duration(text: &mut String, span: Duration) {
     let millis = u64::try_from(span.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
     if millis < 1000 {
         return put(text, millis, "ms");
@@ -116,9 +122,9 @@ mod tests {
     #[test]
     fn durations_are_written_as_go_does() {
         let text = |span| {
-            let mut text = BytesMut::new();
+            let mut text = String::new();
             go_duration(&mut text, span);
-            String::from_utf8(text.to_vec()).unwrap()
+            text
         };
         let millis = |millis| text(Duration::from_millis(millis));
         assert_eq!(millis(0), "0ms");
