@@ -127,7 +127,7 @@ impl Exchange {
         let call = Call {
             method,
             path,
-            headers: self.upstream_headers.clone(),
+            headers: &self.upstream_headers,
             model: &self.settlement.model,
             lease,
             reservation,

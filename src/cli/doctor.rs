@@ -182,7 +182,8 @@ async fn call(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let first_byte_timeout = settings.api.first_byte_timeout;
-    let call = Call { method, path, headers, model, lease: None, reservation: None, first_byte_timeout, retries: 1 };
+    let call =
+        Call { method, path, headers: &headers, model, lease: None, reservation: None, first_byte_timeout, retries: 1 };
     Ok(upstream.call(&call, RequestBody::Full(body)).await?)
 }
 

@@ -42,7 +42,7 @@ pub struct Call<'a> {
     /// Path below the base URL with its query, such as `/chat/completions`.
     pub path: &'a str,
     /// Headers that go upstream; the key is added here.
-    pub headers: HeaderMap,
+    pub headers: &'a HeaderMap,
     /// The model called; empty where there is none.
     pub model: &'a str,
     /// The key to send it with; without one, the first that does not rest.
@@ -205,6 +205,7 @@ impl Upstream {
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = self.base_url().join(call.path)?;
         *request.headers_mut() = call.headers.clone();
+        request.headers_mut().insert(header::HOST, self.base_url().host_header());
         request.headers_mut().insert(header::AUTHORIZATION, lease.authorization());
         Ok(request)
     }

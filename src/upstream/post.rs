@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, Uri};
 
 use super::body::RequestBody;
-use super::transport::{TransportSettings, client};
+use super::transport::{TransportSettings, client_of};
 
 /// Posts `body` to `url` once, over a connection of its own, and tells the status of the answer, which is not read; a
 /// redirect is not followed. Dropping the future gives it up.
@@ -20,7 +20,7 @@ pub async fn post(
     body: Bytes,
     patience: Duration,
 ) -> Result<StatusCode, String> {
-    let client = client(settings)?;
+    let client = client_of(url.clone(), settings)?;
     let mut request = Request::post(url).body(RequestBody::Full(body)).map_err(|error| error.to_string())?;
     request.headers_mut().extend(headers);
     let answer = tokio::time::timeout(patience, client.request(request)).await;

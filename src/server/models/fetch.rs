@@ -27,7 +27,7 @@ async fn fetch_unlimited(upstream: &Upstream) -> Result<LiveList, String> {
     let call = Call {
         method: Method::GET,
         path: "/models",
-        headers,
+        headers: &headers,
         model: "",
         lease: None,
         reservation: None,
