@@ -213,10 +213,9 @@ impl Count {
 
 /// A number of tokens; `None` for what is no number at all.
 fn count(value: &str) -> Option<Count> {
-    let number: f64 = value.parse().ok()?;
     match value.parse() {
         Ok(value) if value <= MAX_COUNT => Some(Count { value, is_clamped: false }),
-        _ => number.is_finite().then_some(Count { value: 0, is_clamped: true }),
+        _ => value.parse().ok().filter(|number: &f64| number.is_finite()).map(|_| Count { value: 0, is_clamped: true }),
     }
 }
 
