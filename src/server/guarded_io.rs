@@ -113,9 +113,14 @@ impl<T> GuardedIo<T> {
     /// Pending while there is time; an error when a head or the next request is overdue. While a request
     /// is being served the timer only looks from time to time whether it has ended.
     fn poll_read_limit(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let deadline = self.read_deadline();
+        // Most of the time a timer runs already: nobody has to look at the clock.
+        let is_early = |timer: &mut Pin<Box<Sleep>>| deadline.is_none_or(|deadline| timer.deadline() <= deadline);
+        if self.read_timer.as_mut().is_some_and(|timer| is_early(timer) && timer.as_mut().poll(context).is_pending()) {
+            return Poll::Pending;
+        }
         let now = Instant::now();
         let look_again = now + self.limits.header.min(self.limits.idle);
-        let deadline = self.read_deadline();
         poll_deadline(&mut self.read_timer, deadline.unwrap_or(look_again), now, context)
     }
 
