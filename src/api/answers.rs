@@ -21,6 +21,7 @@ use crate::relay::broken::RelayError;
 use crate::relay::chat_stream::StreamFault;
 use crate::relay::collect::{Beginning, beginning, collect};
 use crate::relay::cut::Cut;
+use crate::relay::entry::Ending;
 use crate::relay::leaving::Leaving;
 use crate::relay::made::Made;
 use crate::relay::relayed::{RelayLimits, Relayed, Tap};
@@ -280,8 +281,8 @@ pub(super) fn relay_limits(exchange: &Exchange) -> RelayLimits {
     RelayLimits { idle: settings.idle_timeout, deadline: begun + settings.total_timeout }
 }
 
-/// Step 10: the response, its body carrying the settlement.
-pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<RelayBody> {
+/// Step 10: the response, its body carrying the settlement; of a whole one, what must be written before it goes.
+pub(super) fn finish(exchange: Exchange, answered: Answered) -> (Response<RelayBody>, Ending) {
     let limits = relay_limits(&exchange);
     let face = exchange.target.face;
     let (tenant, mut settlement) = (exchange.tenant, exchange.settlement);
@@ -298,14 +299,10 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
     if let Some(budgets) = settlement.paid.as_ref().and_then(|paid| headers::budgets(&paid.hold.view())) {
         headers.insert(headers::BUDGET, budgets);
     }
-    let body = match answered.content {
-        Content::Whole(bytes, usage) => {
-            end_whole(settlement, &mut headers, usage).await;
-            RelayBody::plain(bytes)
-        }
+    let (body, ending) = match answered.content {
+        Content::Whole(bytes, usage) => (RelayBody::plain(bytes), end_whole(settlement, &mut headers, usage)),
         Content::Made(pieces, usage) => {
-            end_whole(settlement, &mut headers, usage).await;
-            RelayBody::Made(Made::new(pieces))
+            (RelayBody::Made(Made::new(pieces)), end_whole(settlement, &mut headers, usage))
         }
         Content::Relayed(body, tap, first) => {
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
@@ -313,22 +310,24 @@ pub(super) async fn finish(exchange: Exchange, answered: Answered) -> Response<R
             let relayed = Relayed::new(body, tap, settlement, limits, event).with_first(first);
             let (is_cut, signal) = tenant.revocation.signal();
             let drainer = (tenant.on_leave == OnLeave::Drain).then(|| exchange.snapshot.drainer.clone());
-            RelayBody::Relayed(Leaving::new(relayed.with_cut(Cut::new(is_cut, signal)), drainer))
+            let relayed = Leaving::new(relayed.with_cut(Cut::new(is_cut, signal)), drainer);
+            (RelayBody::Relayed(relayed), Ending::default())
         }
     };
     let mut response = Response::new(body);
     *response.status_mut() = answered.status;
     *response.headers_mut() = headers;
-    response
+    (response, ending)
 }
 
-/// Everything is known of the answer: it is settled before its head goes out, and says what it has cost.
-async fn end_whole(mut settlement: Settlement, headers: &mut HeaderMap, usage: Usage) {
+/// Everything is known of the answer: it says what it has cost, and is settled; what is returned must be written before its head
+/// goes out.
+fn end_whole(mut settlement: Settlement, headers: &mut HeaderMap, usage: Usage) -> Ending {
     let is_exact = usage.certainty == Certainty::Exact;
     let cost = settlement.entry.as_ref().filter(|_| is_exact).and_then(|entry| entry.cost(&usage));
     headers.extend(cost.and_then(headers::cost).map(|cost| (headers::COST, cost)));
     settlement.usage = usage;
-    settlement.end_together().await;
+    settlement.end()
 }
 
 pub(super) fn own_headers(headers: &mut HeaderMap, model: &str, edits: &[&'static str]) {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -91,7 +92,8 @@ impl Gateway {
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
         let face = Face::of(request.uri().path());
-        let served = self.serve_unguarded(request, peer, id.to_owned(), keep_alive);
+        // Pinned where it is: it is large, and would be moved into its guard.
+        let served = pin!(self.serve_unguarded(request, peer, id.to_owned(), keep_alive));
         match AssertUnwindSafe(served).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
@@ -150,7 +152,11 @@ impl Gateway {
             () = revocation.given() => Err(RelayError::Revoked.into()),
         };
         match answered {
-            Ok(answered) => with_request_id(answers::finish(exchange, answered).await, &id, face),
+            Ok(answered) => {
+                let (response, ending) = answers::finish(exchange, answered);
+                ending.written().await;
+                with_request_id(response, &id, face)
+            }
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
                 let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { String::new() };
@@ -327,7 +333,7 @@ impl Gateway {
             head.require_model()?;
         }
         if let Some(entry) = &mut exchange.settlement.entry {
-            entry.asked = head.model.to_string();
+            entry.asked = Arc::from(&*head.model);
         }
         let plan = exchange.plan(&head.model)?;
         if head.is_streaming && matches!(exchange.target.route, Route::Chat | Route::Images) {

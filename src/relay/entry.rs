@@ -26,7 +26,7 @@ pub struct Entry {
     is_open: AtomicBool,
     account: OnceLock<Arc<str>>,
     /// The model as the caller wrote it.
-    pub asked: String,
+    pub asked: Arc<str>,
     /// By which right its model is called.
     pub right: &'static str,
     /// What its model costs; `None` where no source says so.
@@ -50,7 +50,7 @@ impl Entry {
             seq: AtomicU64::new(0),
             is_open: AtomicBool::new(false),
             account: OnceLock::new(),
-            asked: String::new(),
+            asked: Arc::default(),
             right: "",
             price: None,
             expected: Usage::default(),
@@ -96,7 +96,10 @@ impl Settlement {
             return Ok(());
         }
         let mut row = self.row(entry, &entry.expected);
-        (row.model, row.outcome, row.usage) = (model.into(), "unknown".into(), Certainty::Unknown.label().into());
+        if *row.model != *model {
+            row.model = model.into();
+        }
+        (row.outcome, row.usage) = ("unknown".into(), Certainty::Unknown.label().into());
         row.flags.set(Flags::INTERRUPTED);
         if let Some(paid) = &self.paid {
             let most = paid.hold.amount();
@@ -153,13 +156,12 @@ impl Settlement {
         entry.book.flush().inspect_err(|_| entry.is_open.store(false, Ordering::Relaxed))
     }
 
-    /// The caller gets the whole of its answer next. All requests that end at this moment share one write.
-    pub async fn end_together(mut self) {
+    /// The caller gets the whole of its answer once this is [`written`](Ending::written).
+    #[must_use = "an answer must not be seen before its row is written"]
+    pub fn end(mut self) -> Ending {
         let book = self.entry.as_ref().map(|entry| entry.book.clone());
         (self.outcome, self.is_together) = (Outcome::Complete, true);
-        drop(self);
-        tokio::task::yield_now().await;
-        let _told_by_the_standing = book.map(|book| book.flush());
+        Ending(book)
     }
 
     /// What metrics are told of its row: its team, what it cost, and whether the upstream may have seen it.
@@ -187,7 +189,7 @@ impl Settlement {
             team: entry.who.team.clone(),
             tags: entry.who.tags.clone(),
             account: entry.account.get().cloned().unwrap_or_default(),
-            asked: entry.asked.as_str().into(),
+            asked: entry.asked.clone(),
             model: self.model.as_str().into(),
             right: entry.right.into(),
             endpoint: self.route.into(),
@@ -206,12 +208,25 @@ impl Settlement {
             price: entry.price,
             queued_ms: self.waited_millis(),
             first_ms: self.first_byte_after().map(millis),
-            total_ms: millis(self.started().elapsed()),
+            total_ms: millis(self.took()),
             attempts: self.attempts,
-            edits: entry.edits.join(",").into(),
+            edits: if entry.edits.is_empty() { Arc::default() } else { entry.edits.join(",").into() },
             trace_id: self.trace_id.clone().unwrap_or_default(),
             flags: entry.flags,
         }
+    }
+}
+
+/// A request that is over, and whose row waits to be written.
+#[derive(Debug, Default)]
+pub struct Ending(Option<Arc<Book>>);
+
+impl Ending {
+    /// Writes its row. All requests that end at this moment share one write.
+    pub async fn written(self) {
+        let Some(book) = self.0 else { return };
+        tokio::task::yield_now().await;
+        let _told_by_the_standing = book.flush();
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Settlement {
     in_flight: IntGauge,
     started: Instant,
     first_byte: Option<Instant>,
+    /// When it was over.
+    ended: Option<Instant>,
     /// Id of the request, also sent to the caller.
     pub request_id: String,
     /// Route template.
@@ -109,6 +111,7 @@ impl Settlement {
             in_flight,
             started: Instant::now(),
             first_byte: None,
+            ended: None,
             request_id,
             route,
             key: Arc::from(""),
@@ -131,6 +134,11 @@ impl Settlement {
     /// When the request began.
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// How long it took, or has taken so far.
+    pub(super) fn took(&self) -> Duration {
+        self.ended.unwrap_or_else(Instant::now) - self.started
     }
 
     /// How long the request stood in line (milliseconds).
@@ -218,7 +226,7 @@ impl Settlement {
     fn learn(&self) {
         let Some(estimated) = self.estimated.as_ref().filter(|_| self.outcome == Outcome::Complete) else { return };
         let first = self.first_byte.map(|at| (at - self.started).saturating_sub(self.waited));
-        let total = self.started.elapsed().saturating_sub(self.waited);
+        let total = self.took().saturating_sub(self.waited);
         let errors = estimated.learn(&self.model, &self.key, &self.usage, first, total);
         for (kind, error) in [("prompt", errors.prompt), ("output", errors.output)] {
             error.into_iter().for_each(|error| self.metrics.quota.estimated(kind, error));
@@ -249,7 +257,7 @@ impl Settlement {
             team: &team,
             model: &self.model,
             status: self.status,
-            duration: self.started.elapsed(),
+            duration: self.took(),
             waited: self.waited,
             first_token: first,
             tokens: [tokens.input, tokens.output, tokens.cached, tokens.reasoning],
@@ -274,7 +282,7 @@ impl Settlement {
 
     fn log(&self) {
         let first_ms = self.first_byte_after().map(|first| first.as_millis());
-        let took_ms = self.started.elapsed().as_millis();
+        let took_ms = self.took().as_millis();
         info!(
             request_id = %self.request_id,
             key = %self.key,
@@ -310,6 +318,7 @@ impl fmt::Display for Printable<'_> {
 impl Drop for Settlement {
     fn drop(&mut self) {
         self.in_flight.dec();
+        self.ended = Some(Instant::now());
         self.learn();
         if let Some(reservation) = self.reservation.take() {
             reservation.settle(self.spent());

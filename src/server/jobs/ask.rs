@@ -58,10 +58,11 @@ async fn ask_unlimited(upstream: &Upstream, job: &Job) -> Result<Told, Silence> 
         }
         Kind::Batch => (Method::GET, format!("/batches/{}", job.upstream_id), Bytes::new()),
     };
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let call = Call {
         method,
         path: &path,
-        headers: HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
+        headers: &headers,
         model: "",
         lease: Some(lease),
         reservation: None,
