@@ -179,6 +179,12 @@ impl Metrics {
         self.requests.observe(seen, model);
     }
 
+    /// Counts what a line of a batch has used and cost: it was no request of its own.
+    pub fn used(&self, seen: &Observation<'_>) {
+        let (model, _) = self.labels.label(seen.model, seen.status < 300);
+        self.requests.observe_use(seen, model);
+    }
+
     /// The label of a model that may or may not have one.
     pub fn model_label<'a>(&self, model: &'a str) -> &'a str {
         self.labels.label(model, false).0

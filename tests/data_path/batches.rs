@@ -86,6 +86,10 @@ async fn a_batch_runs_and_its_results_are_kept() {
     assert_eq!((answers.len(), &answers[0]["custom_id"]), (3, &json!("line-0")));
     assert_eq!(rig.metric("flowgate_batch_lines_total", &["counted"]).await, 2.0);
     assert_eq!(rig.metric("flowgate_batch_lines_total", &["failed"]).await, 1.0);
+    let output: u64 =
+        answers.iter().filter_map(|answer| answer["response"]["body"]["usage"]["completion_tokens"].as_u64()).sum();
+    let labels = ["model=\"deepseek-ai/DeepSeek-V3.1-Terminus\"", "type=\"output\""];
+    assert!(output > 0 && rig.metric("flowgate_tokens_total", &labels).await == output as f64);
     rig.is_idle().await;
 }
 

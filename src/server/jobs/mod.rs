@@ -24,7 +24,7 @@ use crate::ledger::{Row, StoreError};
 use crate::media::{self, Found, Keeper};
 use crate::quota::budget::{Amount, Scope};
 use crate::quota::calendar;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Observation};
 
 /// The shortest pause between two rounds (ours).
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -246,6 +246,7 @@ impl Poller {
             // One that nobody knows yet learns it from the database when it is made.
             let known = scopes.filter(|scope| self.spending.budgets.knows(scope));
             known.for_each(|scope| self.spending.budgets.seed(&scope, today, amount));
+            self.metrics.used(&used(row));
             let result = match row {
                 row if row.outcome != "complete" => "failed",
                 row if row.cost.is_none() => "unpriced",
@@ -263,6 +264,24 @@ impl Poller {
         let jobs = self.ledger.jobs.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&*jobs)).await;
         asked.unwrap_or_else(|_| Err(StoreError::Failed("jobs".to_owned(), "the task panicked".to_owned())))
+    }
+}
+
+/// What a line has used, for the metrics.
+fn used(row: &Row) -> Observation<'_> {
+    Observation {
+        route: "/batches",
+        key: &row.key,
+        team: &row.team,
+        model: &row.model,
+        status: row.status,
+        duration: Duration::ZERO,
+        waited: Duration::ZERO,
+        first_token: None,
+        tokens: [row.input_tokens, row.output_tokens, row.cached_tokens, row.reasoning_tokens],
+        certainty: "exact",
+        cost_cny: row.cost.map(|cost| cost.picos_cny() as f64 / 1e12),
+        is_sent: true,
     }
 }
 

@@ -159,7 +159,8 @@ impl RequestMetrics {
         }
     }
 
-    fn observe_use(&self, seen: &Observation<'_>, model: &str) {
+    /// Counts what was used and what it cost.
+    pub(super) fn observe_use(&self, seen: &Observation<'_>, model: &str) {
         let asked = Pair { team: seen.team, key: seen.key, model };
         let make = || {
             let pair = self.pairs.label(asked);
