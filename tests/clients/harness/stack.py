@@ -78,7 +78,7 @@ name = "ann"
 secret = {{ env = "KEY_ANN" }}
 """
 # Several accounts, because a key that the upstream refused rests for some seconds.
-ACCOUNTS = range(4)
+ACCOUNTS = range(8)
 KEYS = ("KEY_ANN", "KEY_RESTRICTED", "KEY_EXPIRED", "KEY_BROKE", "KEY_WRONG", *(f"UPSTREAM_KEY_{number}" for number in ACCOUNTS))
 START_LIMIT = 30
 STOP_LIMIT = 10
