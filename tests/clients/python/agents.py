@@ -72,7 +72,14 @@ class Desk:
     def run(self, *command, **environment):
         begun = time.monotonic()
         done = subprocess.run(command, env=self.environment(**environment), cwd=self.work, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=RUN_LIMIT, check=False)
+        self.assert_nothing_of_the_caller_went_upstream()
         return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
+
+    def assert_nothing_of_the_caller_went_upstream(self):
+        for request in self.upstream.requests():
+            assert not any(key in str(request) for key in KEYS.values()), "a caller's key went upstream"
+            own = ("x-codex", "x-claude", "x-stainless", "x-app", "anthropic-", "session-id", "thread-id", "originator")
+            assert not any(name.startswith(own) for name, _ in request["headers"]), "a client's telemetry went upstream"
 
     def ledger(self):
         """Requests and tokens of the right key so far, by the gateway's books."""
