@@ -15,7 +15,7 @@ use serde_json::json;
 use super::body::BodyError;
 use super::face::Face;
 use super::head::HeadError;
-use super::route::RouteError;
+use super::target::RouteError;
 use message::{budget_message, quota_message, refusal_message, unknown_message};
 use view::{INVALID, refusal_view, relay_view};
 pub use view::{OVERLOADED, Retry, View};

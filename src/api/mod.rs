@@ -5,6 +5,7 @@
 //! tenants, models, the upstream and the relay; it knows no socket, no file and no environment.
 
 mod admission;
+mod admittance;
 pub mod answers;
 mod batches;
 mod bill;
@@ -15,6 +16,7 @@ mod choice;
 mod conversation;
 mod cost;
 mod count_tokens;
+mod dispatch;
 mod embeddings;
 pub mod error;
 mod estimate;
@@ -42,6 +44,7 @@ mod serve;
 mod shape;
 mod snapshot;
 mod speech;
+pub mod target;
 mod transcripts;
 mod turn;
 mod upload;

@@ -14,7 +14,7 @@ use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::page::Page;
-use super::route::RouteError;
+use super::target::RouteError;
 use crate::bridge::BridgeError;
 use crate::bridge::responses::shelf::{Kept, Shelf, ShelfError};
 use crate::bridge::responses::{self, Context, Links};

@@ -7,45 +7,37 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header, request};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::error;
 
-use super::answers::{self, Expected};
-use super::body::{self, HeldBody, Room};
+use super::answers;
+use super::body::Room;
 use super::error::GatewayError;
 use super::exchange::Exchange;
 use super::face::Face;
-use super::head::RequestHead;
 use super::headers;
 use super::patience::{self, KeepAlive};
-use super::route::{BodyKind, Route, Target};
-use super::shape::{self, Shape};
+use super::route::Route;
 use super::snapshot::Snapshot;
-use super::{
-    batches, budget, choice, count_tokens, limits, media, models, ratelimit, request_id, speech, usage, videos,
-};
-use crate::catalog::plan::Right;
+use super::target::Target;
+use super::{media, ratelimit, request_id};
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
-use crate::relay::entry::Entry;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
 use crate::telemetry::metrics::Metrics;
 use crate::tenant::throttle::Throttle;
 use crate::tenant::{Tenant, TenantError};
-use crate::upstream::RequestBody;
-use crate::wire::multipart;
 
 /// The data plane's one service.
 #[derive(Debug)]
 pub struct Gateway {
     snapshot: ArcSwap<Snapshot>,
     metrics: Arc<Metrics>,
-    room: Room,
+    pub(super) room: Room,
     throttle: Throttle,
 }
 
@@ -140,7 +132,7 @@ impl Gateway {
             known => known,
         };
         let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
-        let mut exchange = match self.authenticate(snapshot, known, &parts, target, settlement) {
+        let mut exchange = match Exchange::authenticate(snapshot, known, &parts, target, settlement) {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, face),
         };
@@ -189,159 +181,6 @@ impl Gateway {
         Ok(found?)
     }
 
-    /// Step 1: who calls, and whether it may. What is refused is settled by the caller.
-    #[expect(clippy::result_large_err, reason = "the settlement must survive a refusal to be settled")]
-    fn authenticate(
-        &self,
-        snapshot: Arc<Snapshot>,
-        known: Result<Arc<Tenant>, GatewayError>,
-        parts: &request::Parts,
-        target: Target,
-        mut settlement: Settlement,
-    ) -> Result<Exchange, (Settlement, GatewayError)> {
-        let tenant = match known {
-            Ok(tenant) => tenant,
-            Err(error) => return Err((settlement, error)),
-        };
-        settlement.key = tenant.name.clone();
-        // Whoever asks the gateway itself uses nothing.
-        let is_own = target.route.is_own() || (target.route == Route::Videos && parts.method != Method::POST);
-        settlement.entry = (!is_own).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
-        let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
-        let Some(patience) = headers::patience(&parts.headers, most) else {
-            return Err((settlement, GatewayError::MaxWait));
-        };
-        let policy = match headers::policy(&parts.headers) {
-            Ok(policy) => policy,
-            Err(error) => return Err((settlement, error)),
-        };
-        if snapshot.policy.forbids_paid(tenant.policy) && choice::may_run_unseen(target.route, &parts.method) {
-            return Err((settlement, GatewayError::FreeOnlyEndpoint(target.route.label())));
-        }
-        if !target.route.is_shown_to_all() && !tenant.may_call(target.route.name()) {
-            return Err((settlement, GatewayError::EndpointOfKey(target.route.label())));
-        }
-        if tenant.is_limited_to_models() && !target.route.shows_its_model() {
-            return Err((settlement, GatewayError::Endpoint(target.route.label())));
-        }
-        if budget::forbids(&snapshot, &tenant, target.route, &parts.method) {
-            return Err((settlement, GatewayError::BudgetEndpoint(target.route.label())));
-        }
-        if target.route == Route::Other && !snapshot.settings.passes_unknown_paths {
-            return Err((settlement, GatewayError::UnknownPath(target.path)));
-        }
-        Ok(Exchange {
-            method: parts.method.clone(),
-            upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
-            origin: media::origin(&snapshot.origin, parts),
-            boundary: multipart_boundary(&parts.headers),
-            accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
-            patience,
-            keep_alive: None,
-            policy,
-            weigh_at: None,
-            right: Right::Name,
-            edits: Vec::new(),
-            back: None,
-            shape: None,
-            snapshot,
-            target,
-            tenant,
-            settlement,
-        })
-    }
-
-    /// Steps 2 to 11. What is left of `body` afterwards was not read.
-    async fn run(
-        &self,
-        exchange: &mut Exchange,
-        parts: &request::Parts,
-        body: &mut Option<Incoming>,
-    ) -> Result<answers::Answered, GatewayError> {
-        exchange.shape = shape::of_path(exchange, &parts.method);
-        match exchange.target.route.body_kind() {
-            BodyKind::Json => self.json(exchange, body).await,
-            BodyKind::Form => match exchange.boundary.clone() {
-                Some(boundary) => Box::pin(exchange.upload(body, Some(&boundary))).await,
-                None => self.json(exchange, body).await,
-            },
-            BodyKind::Streamed if exchange.target.route == Route::Videos => {
-                match videos::asked(&parts.method, parts_path(exchange))? {
-                    videos::Asked::Create => self.json(exchange, body).await,
-                    asked => Box::pin(exchange.videos(asked, parts)).await,
-                }
-            }
-            BodyKind::Streamed if exchange.target.route == Route::Batches => {
-                match batches::asked(&parts.method, parts_path(exchange)) {
-                    Some(asked) => {
-                        let held = self.held(exchange, body).await?;
-                        Box::pin(exchange.batches(asked, held.bytes.clone())).await
-                    }
-                    None => Box::pin(exchange.upload(body, None)).await,
-                }
-            }
-            BodyKind::Streamed if exchange.target.route == Route::Files => {
-                let boundary = multipart_boundary(&parts.headers);
-                Box::pin(exchange.files(parts, body, boundary.as_deref())).await
-            }
-            BodyKind::Streamed => Box::pin(exchange.upload(body, None)).await,
-            BodyKind::Nothing if exchange.target.route == Route::Limits => Ok(limits::answer(exchange)),
-            BodyKind::Nothing if exchange.target.route == Route::Usage => Box::pin(usage::answer(exchange)).await,
-            BodyKind::Nothing if exchange.target.route == Route::Media => {
-                Box::pin(media::answer(exchange, parts)).await
-            }
-            BodyKind::Nothing if exchange.target.route == Route::KeptResponse => {
-                Box::pin(exchange.kept_response(&parts.method)).await
-            }
-            BodyKind::Nothing => Box::pin(models::answer(exchange)).await,
-        }
-    }
-
-    /// Step 2.
-    async fn held(&self, exchange: &Exchange, body: &mut Option<Incoming>) -> Result<HeldBody, GatewayError> {
-        match body {
-            Some(body) => Ok(body::read(body, exchange.snapshot.settings.body, &self.room).await?),
-            None => Err(GatewayError::Panic),
-        }
-    }
-
-    /// Steps 2 to 11 for a JSON body: read body, read head, resolve model, rewrite, call, relay.
-    async fn json(
-        &self,
-        exchange: &mut Exchange,
-        body: &mut Option<Incoming>,
-    ) -> Result<answers::Answered, GatewayError> {
-        let mut held = self.held(exchange, body).await?;
-        let is_translated = exchange.target.route == Route::Videos;
-        if held.bytes.is_empty() && !exchange.target.route.needs_model() && !is_translated {
-            let answer = exchange.call(RequestBody::Full(Bytes::new()), None).await?;
-            return answers::read(exchange, answer, Expected::default()).await;
-        }
-        if exchange.target.route == Route::CountTokens {
-            return count_tokens::answer(exchange, &held.bytes);
-        }
-        if exchange.target.route == Route::ImageEdits && exchange.boundary.is_some() {
-            // As base64 it is a third larger, and for a moment both are held.
-            held.hold_more(held.bytes.len() as u64 / 3 * 4)?;
-        }
-        let body = exchange.translate(held.bytes.clone()).await?;
-        let head = RequestHead::parse(&body)?;
-        if exchange.target.route == Route::Speech {
-            exchange.shape = Some(Shape::Sound(speech::read(&head)?));
-        }
-        if exchange.target.route.needs_model() {
-            head.require_model()?;
-        }
-        if let Some(entry) = &mut exchange.settlement.entry {
-            entry.asked = Arc::from(&*head.model);
-        }
-        let plan = exchange.plan(&head.model)?;
-        if head.is_streaming && matches!(exchange.target.route, Route::Chat | Route::Images) {
-            exchange.begin_keep_alive()?;
-        }
-        exchange.along(plan, &head, &body).await
-    }
-
     pub(super) fn end_refused(
         &self,
         mut settlement: Settlement,
@@ -365,15 +204,6 @@ impl Gateway {
         let response = error.response(face, &settlement.request_id);
         with_request_id(response, &settlement.request_id, face)
     }
-}
-
-/// The path without its query.
-fn parts_path(exchange: &Exchange) -> &str {
-    exchange.target.path.split('?').next().unwrap_or_default()
-}
-
-fn multipart_boundary(headers: &HeaderMap) -> Option<String> {
-    headers.get(header::CONTENT_TYPE).and_then(headers::text).and_then(multipart::boundary)
 }
 
 /// `response` with the id that every response has, and the name by which Anthropic's SDKs look for it.

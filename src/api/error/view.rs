@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use super::{DoorError, GatewayError};
 use crate::api::body::BodyError;
-use crate::api::route::RouteError;
+use crate::api::target::RouteError;
 use crate::quota::calendar;
 use crate::quota::metric::{Metric, Span, Unit};
 use crate::quota::{AdmitError, Refused};

@@ -29,7 +29,8 @@ struct Completion {
 
 /// `usage` of a chat answer as that of a response (JSON); `None` when it cannot be read.
 pub(super) fn response(usage: &str) -> Option<String> {
-    let chat: Chat = serde_json::from_str(usage).ok()?;
+    // Serde would take an array for an object with its members left out.
+    let chat: Chat = serde_json::from_str(usage).ok().filter(|_| usage.trim_start().starts_with('{'))?;
     let cached = chat.prompt_tokens_details.and_then(|details| details.cached_tokens).or(chat.prompt_cache_hit_tokens);
     let reasoning = chat.completion_tokens_details.and_then(|details| details.reasoning_tokens);
     let total = chat.total_tokens.unwrap_or(chat.prompt_tokens.saturating_add(chat.completion_tokens));

@@ -100,7 +100,9 @@ pub(super) struct Operation {
 /// Those of `families` that OpenTelemetry has a name for, under that name.
 pub(super) fn renamed(families: &[MetricFamily]) -> Vec<MetricFamily> {
     let own = |name: &str| families.iter().find(|family| family.name() == name);
-    RENAMED.iter().filter_map(|(name, new)| Some(rename(own(name)?, new))).collect()
+    let renamed = RENAMED.iter().filter_map(|(name, new)| Some(rename(own(name)?, new)));
+    // A family without series is a fault to the encoder.
+    renamed.filter(|family| !family.get_metric().is_empty()).collect()
 }
 
 fn rename(family: &MetricFamily, name: &str) -> MetricFamily {
