@@ -214,8 +214,10 @@ async fn no_secret_is_left_anywhere() {
     seen.push_str(&gateway.program.stderr());
     assert!(seen.contains(&second[..11]), "its beginning is shown");
     let mut bytes = Vec::new();
-    for file in std::fs::read_dir(home.path(".local/share/flowgate")).unwrap() {
-        bytes.extend(std::fs::read(file.unwrap().path()).unwrap());
+    let folder = home.path(".local/share/flowgate");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    for file in files.filter(|path| path.is_file()) {
+        bytes.extend(std::fs::read(file).unwrap());
     }
     let has = |bytes: &[u8], what: &[u8]| bytes.windows(what.len()).any(|window| window == what);
     for secret in [&first, &second] {

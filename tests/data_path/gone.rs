@@ -101,7 +101,9 @@ async fn in_mid_stream() {
 async fn while_it_uploads_a_body_that_is_streamed() {
     let script = Script::always(vec![Act::Stall]).await;
     let rig = Rig::before(&script.base_url(), "").await;
-    let part = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n".to_owned()
+    let part = "--b\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+        --b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n"
+        .to_owned()
         + &"x".repeat(50_000);
     let raw = Raw::saying(rig.address, post("/v1/files", "multipart/form-data; boundary=b", 100_000, &part)).await;
     super::support::soon("a part is upstream", async || script.received() >= 50_000).await;

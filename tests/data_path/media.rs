@@ -63,7 +63,6 @@ async fn the_key_that_made_it_and_its_link_open_it() {
         (&longer, None),
         (&signed.replace(".png", ".gif"), None),
         (&format!("{unknown}?{query}"), None),
-        (&"/flowgate/media/".to_owned(), Some(ANN)),
         (&"/flowgate/media/lock".to_owned(), Some(ANN)),
         (&"/flowgate/media/a%2f..%2fb.png".to_owned(), None),
     ] {

@@ -232,15 +232,26 @@ mod tests {
             .filter(|line| line.contains("model=\"m\"") && (line.contains("_total") || line.contains("_count")))
             .collect();
         insta::assert_snapshot!(counts.join("\n"), @r#"
+        flowgate_cost_cny_total{key="ann",model="m",team=""} 0
+        flowgate_cost_cny_total{key="bob",model="m",team=""} 0
         flowgate_request_duration_seconds_count{model="m",route="/v1/chat/completions"} 4
         flowgate_request_duration_seconds_count{model="m",route="/v1/messages"} 1
         flowgate_requests_total{code="200",model="m",route="/v1/chat/completions"} 3
+        flowgate_requests_total{code="400",model="m",route="/v1/chat/completions"} 0
+        flowgate_requests_total{code="429",model="m",route="/v1/chat/completions"} 0
+        flowgate_requests_total{code="500",model="m",route="/v1/chat/completions"} 0
         flowgate_requests_total{code="502",model="m",route="/v1/chat/completions"} 1
         flowgate_requests_total{code="502",model="m",route="/v1/messages"} 1
-        flowgate_tokens_total{key="ann",model="m",type="input"} 6
-        flowgate_tokens_total{key="ann",model="m",type="output"} 10
-        flowgate_tokens_total{key="bob",model="m",type="input"} 3
-        flowgate_tokens_total{key="bob",model="m",type="output"} 5
+        flowgate_requests_total{code="503",model="m",route="/v1/chat/completions"} 0
+        flowgate_requests_total{code="504",model="m",route="/v1/chat/completions"} 0
+        flowgate_tokens_total{key="ann",model="m",team="",type="cached"} 0
+        flowgate_tokens_total{key="ann",model="m",team="",type="input"} 6
+        flowgate_tokens_total{key="ann",model="m",team="",type="output"} 10
+        flowgate_tokens_total{key="ann",model="m",team="",type="reasoning"} 0
+        flowgate_tokens_total{key="bob",model="m",team="",type="cached"} 0
+        flowgate_tokens_total{key="bob",model="m",team="",type="input"} 3
+        flowgate_tokens_total{key="bob",model="m",team="",type="output"} 5
+        flowgate_tokens_total{key="bob",model="m",team="",type="reasoning"} 0
         "#);
     }
 }
