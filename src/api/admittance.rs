@@ -60,7 +60,7 @@ impl Exchange {
         Ok(Exchange {
             method: parts.method.clone(),
             upstream_headers: headers::upstream_headers(&parts.headers, &snapshot.settings.forward_headers),
-            origin: media::origin(&snapshot.origin, parts),
+            origin: if target.route.draws() { media::origin(&snapshot.origin, parts) } else { String::new() },
             boundary: multipart_boundary(&parts.headers),
             accept_encoding: parts.headers.get(header::ACCEPT_ENCODING).cloned(),
             patience,

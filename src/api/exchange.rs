@@ -44,7 +44,7 @@ pub(super) struct Exchange {
     pub(super) target: Target,
     pub(super) tenant: Arc<Tenant>,
     pub(super) settlement: Settlement,
-    /// Where links to this gateway begin, without a slash at the end.
+    /// Where links to pictures begin, without a slash at the end; empty where none are made.
     pub(super) origin: String,
     /// The boundary of its body, where that is a form.
     pub(super) boundary: Option<String>,

@@ -159,6 +159,11 @@ impl Route {
         matches!(self, Self::Chat | Self::Completions)
     }
 
+    /// Whether pictures are made there.
+    pub fn draws(self) -> bool {
+        matches!(self, Self::Images | Self::ImageEdits)
+    }
+
     /// Whether its answers are made of tokens.
     pub fn answers_tokens(self) -> bool {
         matches!(self, Self::Chat | Self::Completions | Self::Messages)

@@ -104,9 +104,9 @@ async fn while_it_uploads_a_body_that_is_streamed() {
     let part = "--b\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
         --b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n"
         .to_owned()
-        + &"x".repeat(50_000);
-    let raw = Raw::saying(rig.address, post("/v1/files", "multipart/form-data; boundary=b", 100_000, &part)).await;
-    super::support::soon("a part is upstream", async || script.received() >= 50_000).await;
+        + &"x".repeat(2_000_000);
+    let raw = Raw::saying(rig.address, post("/v1/files", "multipart/form-data; boundary=b", 4_000_000, &part)).await;
+    super::support::soon("a part is upstream", async || script.received() >= 1_000_000).await;
     leave(raw, &script, 1).await;
     assert!(!script.only().is_whole, "a part must not look like a whole");
     rig.is_idle().await;

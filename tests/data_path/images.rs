@@ -224,6 +224,12 @@ async fn what_cannot_be_drawn_is_refused_before_it_is_paid() {
     assert!(variations.text().contains("/v1/images/edits"));
 }
 
+/// How many requests wait for their turn.
+async fn in_line(rig: &Rig) -> u64 {
+    let limits = Got::of(rig.request(reqwest::Method::GET, "/v1/flowgate/limits")).await.json();
+    limits["data"].as_array().unwrap().iter().map(|lane| lane["waiting"].as_u64().unwrap()).sum()
+}
+
 /// More than the limits ever let in while it may wait is refused before the first picture is made; less waits for its minute.
 #[tokio::test]
 async fn pictures_are_made_within_the_limits() {
@@ -241,10 +247,10 @@ async fn pictures_are_made_within_the_limits() {
     let mut waiting = tokio::task::JoinSet::new();
     waiting.spawn(ask(4, "60").send());
     soon("the first two are made", async || rig.mock().control().billed().total.images == 2).await;
-    rig.metric_becomes("flowgate_queue_requests", &[], 1.0).await;
+    soon("the others stand in line", async || in_line(&rig).await == 1).await;
     waiting.abort_all();
     rig.is_idle().await;
-    rig.metric_becomes("flowgate_queue_requests", &[], 0.0).await;
+    soon("they have left it", async || in_line(&rig).await == 0).await;
     rig.metric_becomes("flowgate_quota_reserved", &[], 0.0).await;
     assert_eq!(rig.mock().control().billed().total.images, 2);
 }

@@ -159,5 +159,5 @@ fn panels_stand_side_by_side() {
         }
     }
     let rows = list(&dashboard["panels"]).iter().filter(|panel| panel["type"] == "row").count();
-    assert_eq!(rows, 6, "overview, quota, models, teams and cost, upstream, the gateway itself");
+    assert_eq!(rows, 7, "overview, quota, models, teams and cost, upstream, pictures and jobs, the gateway itself");
 }
