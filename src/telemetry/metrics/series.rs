@@ -51,13 +51,20 @@ pub(super) struct Used {
     pub(super) cost: Counter,
 }
 
+/// A key's use while it was in one team: it may change that.
+#[derive(Debug)]
+struct OfTeam {
+    team: Box<str>,
+    used: Used,
+}
+
 /// All handles of one model.
 #[derive(Debug, Default)]
 struct OfModel {
     /// By route and status.
     served: Vec<((&'static str, u16), Served)>,
-    /// By key, and by its team: a key may change it.
-    used: HashMap<Box<str>, Vec<(Box<str>, Used)>, RandomState>,
+    /// By key.
+    used: HashMap<Box<str>, Vec<OfTeam>, RandomState>,
 }
 
 /// All handles, by model. There are no more of them than series.
@@ -102,7 +109,7 @@ impl Series {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let model = known.entry(pair.model.into()).or_default();
         if model.used(pair).is_none() {
-            model.used.entry(pair.key.into()).or_default().push((pair.team.into(), made));
+            model.used.entry(pair.key.into()).or_default().push(OfTeam { team: pair.team.into(), used: made });
         }
     }
 }
@@ -113,6 +120,6 @@ impl OfModel {
     }
 
     fn used(&self, pair: Pair<'_>) -> Option<&Used> {
-        self.used.get(pair.key)?.iter().find(|(team, _)| **team == *pair.team).map(|(_, used)| used)
+        self.used.get(pair.key)?.iter().find(|known| *known.team == *pair.team).map(|known| &known.used)
     }
 }
