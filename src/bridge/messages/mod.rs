@@ -1,8 +1,8 @@
 //! Anthropic's Messages as chat completions, and the way back, whole and as a stream.
 //!
 //! Pure: bytes in, bytes out; the request's id and the estimate of its prompt are handed in. It must not know HTTP, keys,
-//! quotas or models by name. Start with [`translate`]: [`request`] reads the top level, [`reader`] the conversation
-//! ([`turns`]), [`tools`] and [`thinking`] what their names say; [`answer`] and [`stream`] lead back. [`native`] is for
+//! quotas or models by name. Start with [`translate`]: `request` reads the top level, `reader` the conversation
+//! (`turns`), `tools` and `thinking` what their names say; `answer` and `stream` lead back. `native` is for
 //! operators who want the upstream's own `/messages`.
 
 mod answer;

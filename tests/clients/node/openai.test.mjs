@@ -118,7 +118,8 @@ test("speech and transcription in OpenAI's fields", async () => {
   await assert.rejects(hear({ response_format: 'vtt' }), /subtitles/)
 })
 
-test('videos', { skip: !new OpenAI({ apiKey: 'none' }).videos && 'this version of the library has none' }, async () => {
+// Older versions of the library have none.
+if (new OpenAI({ apiKey: 'none' }).videos) test('videos', async () => {
   const { videos } = client()
   let video = await videos.create({ model: VIDEO, prompt: 'A cat' })
   for (let tries = 0; video.status !== 'completed' && tries < 300; tries += 1) {

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from agents import BLUE, DONE, PLAIN, RED, TASK, THINKER, Desk
+from desk import BLUE, DONE, PLAIN, RED, TASK, THINKER, Desk
 
 CLAUDE = Path(os.environ["AGENTS"]) / "@anthropic-ai" / "claude-code-linux-x64" / "claude"
 

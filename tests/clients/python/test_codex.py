@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from agents import BLUE, DONE, PLAIN, RED, TASK, THINKER, Desk
+from desk import BLUE, DONE, PLAIN, RED, TASK, THINKER, Desk
 
 CODEX = Path(os.environ["AGENTS"]) / "@openai" / "codex-linux-x64" / "vendor" / "x86_64-unknown-linux-musl" / "bin" / "codex"
 PATCH = """apply_patch <<'PATCH'

@@ -205,7 +205,8 @@ def test_streamed_transcription():
     try:
         stream = transcriptions.create(model=TRANSCRIPTION, file=("a.wav", tone()), stream=True)
     except TypeError:
-        pytest.skip("this version of the library cannot stream them")
+        assert int(openai.__version__.split(".")[0]) < 2, "newer versions of the library can stream them"
+        return
     events = list(stream)
     assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
     assert events[0].delta == events[1].text
@@ -213,7 +214,8 @@ def test_streamed_transcription():
 
 def test_videos():
     if not hasattr(client(), "videos"):
-        pytest.skip("this version of the library has no videos")
+        assert int(openai.__version__.split(".")[0]) < 2, "newer versions of the library have videos"
+        return
     videos = client().videos
     made = videos.create_and_poll(model=VIDEO, prompt="A cat", size="1280x720", poll_interval_ms=100)
     assert (made.status, made.model, made.size) == ("completed", VIDEO, "1280x720")
