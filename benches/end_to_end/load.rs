@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     process::{self, Process},
-    upstream::{MODEL, MODEL_CUMULATIVE, PLAIN_MARK, STAMP_DIGITS, STAMP_MARK},
+    protocol::Protocol,
+    upstream::{MODEL, MODEL_CUMULATIVE, PLAIN_MARK, STAMP_DIGITS},
     wire::{self, Body},
 };
 
@@ -41,6 +42,8 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Bearer key.
     pub(crate) key: String,
+    /// What is spoken there; streams only.
+    pub(crate) protocol: Protocol,
 }
 
 /// What is asked for.
@@ -231,6 +234,7 @@ fn in_turn(plan: &Plan) -> Result<Outcome> {
 struct Connection {
     socket: TcpStream,
     shape: Shape,
+    protocol: Protocol,
     request: Vec<u8>,
     buffer: Vec<u8>,
     head: Vec<u8>,
@@ -248,6 +252,7 @@ impl Connection {
         let mut connection = Self {
             socket,
             shape: plan.shape,
+            protocol: target.protocol,
             request: request(target, plan.shape),
             buffer: vec![0; 16 * 1024],
             head: Vec::new(),
@@ -294,7 +299,7 @@ impl Connection {
             }
             if self.shape != Shape::Plain {
                 let now = u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos())?;
-                while let Some((stamp, end)) = stamp_after(&self.payload, scanned) {
+                while let Some((stamp, end)) = stamp_after(self.protocol, &self.payload, scanned) {
                     samples.event_ns.push(now.saturating_sub(stamp));
                     scanned = end;
                     events += 1;
@@ -314,9 +319,7 @@ impl Connection {
         let is_right = self.head.starts_with(b"HTTP/1.1 200 ")
             && match self.shape {
                 Shape::Plain => memmem::find(&self.payload, PLAIN_MARK).is_some(),
-                Shape::Stream { events: wanted, .. } => {
-                    events == wanted && self.payload.trim_ascii_end().ends_with(b"data: [DONE]")
-                }
+                Shape::Stream { events: wanted, .. } => events == wanted && self.protocol.is_whole(&self.payload),
             };
         if !is_right {
             let end = self.payload.len().min(2_000);
@@ -331,38 +334,30 @@ impl Connection {
 }
 
 /// The next time stamp in `payload` behind `from`, and where it ends; `None` while it is not there in full.
-fn stamp_after(payload: &[u8], from: usize) -> Option<(u64, usize)> {
-    let begin = from + memmem::find(payload.get(from..)?, STAMP_MARK)? + STAMP_MARK.len();
+fn stamp_after(protocol: Protocol, payload: &[u8], from: usize) -> Option<(u64, usize)> {
+    let mark = protocol.stamp_mark();
+    let begin = from + memmem::find(payload.get(from..)?, mark)? + mark.len();
     let digits = payload.get(begin..begin + STAMP_DIGITS)?;
     Some((std::str::from_utf8(digits).ok()?.parse().ok()?, begin + STAMP_DIGITS))
 }
 
 /// The bytes of a request, with the headers that OpenAI's Python SDK sends.
 fn request(target: &Target, shape: Shape) -> Vec<u8> {
-    let (model, tail) = match shape {
-        Shape::Plain => (MODEL, String::new()),
-        Shape::Stream { events, gap_us, is_cumulative } => (
-            if is_cumulative { MODEL_CUMULATIVE } else { MODEL },
-            format!(
-                r#","stream":true,"stream_options":{{"include_usage":true}},"user":"events={events} gap_us={gap_us}""#
-            ),
-        ),
+    let (model, wish) = match shape {
+        Shape::Plain => (MODEL, None),
+        Shape::Stream { events, gap_us, is_cumulative } => {
+            (if is_cumulative { MODEL_CUMULATIVE } else { MODEL }, Some(format!("events={events} gap_us={gap_us}")))
+        }
     };
-    let body = format!(
-        concat!(
-            r#"{{"messages":[{{"role":"system","content":"You are a helpful assistant. Answer in one short sentence."}},"#,
-            r#"{{"role":"user","content":"Why is the sky blue, and why is it red in the evening? Please explain it to a child of six "#,
-            r#"years who has just learned that light has colours."}}],"model":"{}","max_tokens":256,"temperature":0.7{}}}"#,
-        ),
-        model, tail
-    );
+    let body = target.protocol.body(model, wish.as_deref());
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n\
+        "POST {} HTTP/1.1\r\nHost: {}\r\nAccept-Encoding: identity\r\nConnection: keep-alive\r\n\
          Accept: application/json\r\nContent-Type: application/json\r\nUser-Agent: OpenAI/Python 2.8.1\r\n\
          X-Stainless-Lang: python\r\nX-Stainless-Package-Version: 2.8.1\r\nX-Stainless-OS: Linux\r\n\
          X-Stainless-Arch: x64\r\nX-Stainless-Runtime: CPython\r\nX-Stainless-Runtime-Version: 3.13.5\r\n\
          Authorization: Bearer {}\r\nX-Stainless-Async: false\r\nx-stainless-retry-count: 0\r\n\
          x-stainless-read-timeout: 600\r\nContent-Length: {}\r\n\r\n{body}",
+        target.protocol.path(),
         target.address,
         target.key,
         body.len()

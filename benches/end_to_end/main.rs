@@ -16,6 +16,7 @@ mod load;
 mod machine;
 mod nginx;
 mod process;
+mod protocol;
 mod report;
 mod stage;
 mod upstream;

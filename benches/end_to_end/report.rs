@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::protocol::Protocol;
+
 /// Who served the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -13,6 +15,8 @@ pub(crate) enum Side {
     Flowgate,
     /// The gateway without limits and without keeping count of them.
     Ungoverned,
+    /// The gateway, asked for the same stream in another protocol.
+    Translated(Protocol),
 }
 
 impl Side {
@@ -23,6 +27,9 @@ impl Side {
             Self::Nginx => "nginx",
             Self::Flowgate => "flowgate",
             Self::Ungoverned => "flowgate, limits off",
+            Self::Translated(Protocol::Responses) => "flowgate, Responses",
+            Self::Translated(Protocol::Messages) => "flowgate, Messages",
+            Self::Translated(Protocol::Chat) => "flowgate, chat",
         }
     }
 }
@@ -136,6 +143,13 @@ impl Report {
                 let bar = Bar { must: GOVERNING, goal: None };
                 let what = format!("governing, {}", cost.work);
                 verdicts.push(Verdict { what, measured: ratio.median, bar, unit: "× limits off" });
+            }
+        }
+        for (cost, protocol) in self.costs.iter().flat_map(|cost| TRANSLATED.map(|protocol| (cost, protocol))) {
+            if let Some(ratio) = ratio_to(cost, Side::Translated(protocol), Side::Flowgate) {
+                let bar = Bar { must: TRANSLATING, goal: None };
+                let what = format!("translating, {} as {protocol:?}", cost.work);
+                verdicts.push(Verdict { what, measured: ratio.median, bar, unit: "× passed through" });
             }
         }
         for latency in &self.latencies {
@@ -309,6 +323,12 @@ fn added(latency: &Latency, side: Side) -> Option<Added> {
 
 /// CPU with limits over CPU without: at least 90 % of the throughput (`product.md` section 2, read 2026-11-21).
 const GOVERNING: f64 = 1.0 / 0.9;
+
+/// CPU of a translated stream over that of one that passes.
+const TRANSLATING: f64 = 2.0;
+
+/// The protocols that are translated.
+pub(crate) const TRANSLATED: [Protocol; 2] = [Protocol::Responses, Protocol::Messages];
 
 /// A side's CPU over nginx's, round by round; `None` where either has none.
 fn ratio(cost: &Cost, side: Side) -> Option<Spread> {

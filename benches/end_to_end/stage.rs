@@ -10,7 +10,8 @@ use crate::{
     load::{Load, Manner, Outcome, Plan, Samples, Shape, Target},
     nginx::Nginx,
     process::{self, CpuReading, Process},
-    report::{Bar, Cost, Latency, Memory, Round, Side},
+    protocol::Protocol,
+    report::{self, Bar, Cost, Latency, Memory, Round, Side},
     upstream,
 };
 
@@ -28,6 +29,8 @@ const GAP_US: u64 = 500;
 const TOGETHER: usize = 32;
 /// Streams at once where the CPU of streams is measured.
 const STREAMS_TOGETHER: usize = 16;
+/// The work that is also asked for in other protocols.
+const TRANSLATED_WORK: &str = "stream";
 /// A pause in which the proxy settles what the last answers left to do.
 const SETTLE: Duration = Duration::from_millis(50);
 
@@ -93,6 +96,12 @@ impl Stage {
         sides
     }
 
+    /// The same, and the gateway's other protocols where they are compared.
+    fn sides_of(&self, is_translated: bool) -> Vec<Side> {
+        let others = report::TRANSLATED.into_iter().filter(|_| is_translated && self.flowgate.is_some());
+        self.sides().into_iter().chain(others.map(Side::Translated)).collect()
+    }
+
     /// Where a side takes requests of this shape.
     fn target(&self, side: Side, shape: Shape) -> Result<Target> {
         let (address, key) = match side {
@@ -102,11 +111,15 @@ impl Stage {
                 (if shape == Shape::Plain { nginx.plain } else { nginx.stream }, "nobody-asks-for-this-one")
             }
             Side::Flowgate => (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
+            Side::Translated(_) => {
+                (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
+            }
             Side::Ungoverned => {
                 (self.ungoverned.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
             }
         };
-        Ok(Target { address, key: key.to_owned() })
+        let protocol = if let Side::Translated(protocol) = side { protocol } else { Protocol::Chat };
+        Ok(Target { address, key: key.to_owned(), protocol })
     }
 
     /// The process whose CPU and memory count, if there is one.
@@ -114,7 +127,7 @@ impl Stage {
         match side {
             Side::Direct => None,
             Side::Nginx => self.nginx.as_ref().map(|nginx| nginx.worker),
-            Side::Flowgate => self.flowgate.as_ref().map(|flowgate| flowgate.id),
+            Side::Flowgate | Side::Translated(_) => self.flowgate.as_ref().map(|flowgate| flowgate.id),
             Side::Ungoverned => self.ungoverned.as_ref().map(|flowgate| flowgate.id),
         }
     }
@@ -193,16 +206,17 @@ pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
     let stream = |gap_us, is_cumulative| Shape::Stream { events: EVENTS, gap_us, is_cumulative };
     let works = [
         ("plain request", Shape::Plain, TOGETHER, size.requests, Some(BAR_REQUEST)),
-        ("stream", stream(GAP_US, false), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
+        (TRANSLATED_WORK, stream(GAP_US, false), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
         ("stream, usage in every event", stream(GAP_US, true), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
         ("stream, all events at once", stream(0, false), STREAMS_TOGETHER, size.streams, None),
     ];
     let mut costs = Vec::new();
     for (work, shape, connections, requests, bar) in works {
-        let mut cost = Cost { work, bar, sides: stage.sides().into_iter().map(|side| (side, Vec::new())).collect() };
+        let sides = stage.sides_of(work == TRANSLATED_WORK);
+        let mut cost = Cost { work, bar, sides: sides.iter().copied().map(|side| (side, Vec::new())).collect() };
         for round in 0..size.rounds {
             progress(&format!("CPU of a {work}, round {} of {}", round + 1, size.rounds));
-            for side in turned(stage.sides(), round) {
+            for side in turned(sides.clone(), round) {
                 let warm_up = (requests / connections / 10).max(2);
                 let measured = stage.together(side, shape, connections, warm_up, requests)?;
                 let row = cost.sides.iter_mut().find(|(other, _)| *other == side).context("a side is missing")?;

@@ -1,7 +1,7 @@
 //! The fast upstream, a role of the benchmark's own binary: SiliconFlow's chat endpoint with the thinking left out. One blocking
 //! thread for each connection, because it must pace events more finely than a runtime's millisecond timer can.
 //!
-//! The caller says in the `user` field of the body what it wants, as `events=32 gap_us=500`. A gap of 0 means the whole answer
+//! The caller says somewhere in the body what it wants, as `events=32 gap_us=500`. A gap of 0 means the whole answer
 //! in one write. Every content event carries the time at which it was written, so that the caller can tell how long it took.
 
 use std::{
@@ -22,8 +22,6 @@ pub(crate) const KEY: &str = "bench-upstream-key";
 pub(crate) const MODEL: &str = "Qwen/Qwen3-8B";
 /// The model whose stream tells the usage so far in every chunk, which is SiliconFlow's habit for many models.
 pub(crate) const MODEL_CUMULATIVE: &str = "THUDM/GLM-4-9B-0414";
-/// What stands before the time stamp in a content event.
-pub(crate) const STAMP_MARK: &[u8] = b"\"content\":\"@";
 /// Digits of a time stamp: nanoseconds since 1970, until the year 2286.
 pub(crate) const STAMP_DIGITS: usize = 19;
 /// What a plain answer must contain.

@@ -121,9 +121,9 @@ def test_picture():
     answer = litellm.image_generation(prompt="A cat", size="1024x1024", **options("Kwai-Kolors/Kolors"))
     with urllib.request.urlopen(answer.data[0].url, timeout=10) as file:
         assert file.read().startswith(b"\x89PNG")
-    # LiteLLM lets it through for models of OpenAI's own names only.
-    allowed = {"allowed_openai_params": ["response_format"], **options("Kwai-Kolors/Kolors")}
-    answer = litellm.image_generation(prompt="A cat", n=2, response_format="b64_json", **allowed)
+    # LiteLLM takes `response_format` itself for models of OpenAI's own names only.
+    wish = {"extra_body": {"response_format": "b64_json"}, **options("Kwai-Kolors/Kolors")}
+    answer = litellm.image_generation(prompt="A cat", n=2, **wish)
     assert [base64.b64decode(picture.b64_json)[:4] for picture in answer.data] == [b"\x89PNG"] * 2
 
 
