@@ -1,5 +1,6 @@
 //! One target a file: `check` takes any bytes, and panics if what must hold does not.
 
+mod bridges;
 mod chat_stream;
 mod config;
 mod features;
@@ -20,7 +21,8 @@ mod usage_tap;
 /// A name, as of the folder with its seeds, and what it runs.
 type Target = (&'static str, fn(&[u8]));
 
-pub const ALL: [Target; 15] = [
+pub const ALL: [Target; 16] = [
+    ("bridges", bridges::check),
     ("chat_stream", chat_stream::check),
     ("config", config::check),
     ("features", features::check),
