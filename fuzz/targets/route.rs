@@ -1,7 +1,7 @@
 //! Paths: what is forwarded never climbs, and means the same when it is parsed again.
 //! Input: one byte that picks the method, then the request target.
 
-use flowgate::api::route::Target;
+use flowgate::api::target::Target;
 use http::{Method, Uri};
 
 const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::DELETE, Method::PUT];
