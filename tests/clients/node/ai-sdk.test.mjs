@@ -96,6 +96,15 @@ test('pictures', async () => {
   assert.equal((await billed()).images, 2)
 })
 
+test('a picture edited', async () => {
+  const pixel = Buffer.from(gateway.PIXEL, 'base64')
+  const model = provider().imageModel('Qwen/Qwen-Image-Edit')
+  const { image } = await generateImage({ model, prompt: { text: 'Blue', images: [pixel] } })
+  assert.equal(image.mediaType, 'image/png')
+  const [sent] = await bodies()
+  assert.deepEqual([sent.prompt, sent.image], ['Blue', `data:image/png;base64,${gateway.PIXEL}`])
+})
+
 for (const expected of gateway.ERRORS) {
   test(`error: ${expected.name}`, async () => {
     const asked = generateText({ model: provider(expected.key)(expected.model), prompt: 'Hi', maxRetries: 0 })

@@ -1,6 +1,7 @@
 """The LiteLLM SDK."""
 
 import base64
+import io
 import json
 import urllib.request
 
@@ -125,6 +126,15 @@ def test_picture():
     wish = {"extra_body": {"response_format": "b64_json"}, **options("Kwai-Kolors/Kolors")}
     answer = litellm.image_generation(prompt="A cat", n=2, **wish)
     assert [base64.b64decode(picture.b64_json)[:4] for picture in answer.data] == [b"\x89PNG"] * 2
+
+
+def test_picture_edited(emulator):
+    pixel = base64.b64decode(PIXEL.split(",")[1])
+    answer = litellm.image_edit(image=[io.BytesIO(pixel)], prompt="Blue", **options("Qwen/Qwen-Image-Edit"))
+    picture = answer.data[0]
+    content = base64.b64decode(picture.b64_json) if picture.b64_json else urllib.request.urlopen(picture.url, timeout=10).read()
+    assert content.startswith(b"\x89PNG")
+    assert (emulator.bodies()[0]["prompt"], emulator.bodies()[0]["image"]) == ("Blue", PIXEL)
 
 
 @pytest.mark.parametrize("case", ERRORS, ids=str)
