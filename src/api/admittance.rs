@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, header, request};
+use http::{HeaderMap, header, request};
 
 use super::error::GatewayError;
 use super::exchange::Exchange;
@@ -32,8 +32,8 @@ impl Exchange {
         };
         settlement.key = tenant.name.clone();
         // Whoever asks the gateway itself uses nothing.
-        let is_own = target.route.is_own() || (target.route == Route::Videos && parts.method != Method::POST);
-        settlement.entry = (!is_own).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
+        settlement.entry =
+            (!target.route.is_own(&parts.method)).then(|| Entry::new(snapshot.book.clone(), tenant.who()));
         let most = tenant.quota.max_wait.unwrap_or(snapshot.quota.max_wait);
         let Some(patience) = headers::patience(&parts.headers, most) else {
             return Err((settlement, GatewayError::MaxWait));

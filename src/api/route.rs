@@ -150,8 +150,9 @@ impl Route {
     }
 
     /// Whether the gateway answers it by itself: nothing is used, so there is nothing to write down.
-    pub fn is_own(self) -> bool {
-        matches!(self, Self::Limits | Self::Usage | Self::CountTokens | Self::Media | Self::KeptResponse)
+    pub fn is_own(self, method: &Method) -> bool {
+        (self == Self::Videos && *method != Method::POST)
+            || matches!(self, Self::Limits | Self::Usage | Self::CountTokens | Self::Media | Self::KeptResponse)
     }
 
     /// Whether its answers are chat completions, whole or streamed, that the gateway puts right.
