@@ -38,7 +38,7 @@ pub(super) struct LimitsArguments {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(arguments: LimitsArguments, console: &Console) -> Result<ExitCode, String> {
-    let settings = arguments.config.load()?;
+    let settings = arguments.config.load_keyless()?;
     let live = live(&settings).await;
     let mut list = live.clone().unwrap_or_else(|| server::limits_of(&settings));
     if live.is_some() && (arguments.all || arguments.model.is_some()) {

@@ -79,6 +79,17 @@ async fn the_proposed_command_works() {
     assert!(said.json()["choices"].is_array(), "{said:?}");
 }
 
+/// Whoever tries the demo has no key yet, and asks for the limits all the same.
+#[tokio::test]
+async fn its_limits_are_shown_without_a_key() {
+    let home = Home::new();
+    let gateway = Gateway::start(&home, &["--demo"]).await;
+    assert_eq!(gateway.status_for("anything").await, 200);
+    let address = gateway.admin.trim_start_matches("http://");
+    let said = super::program::run(&home, &["limits", "--json", "--admin-listen", address]).await;
+    assert_eq!(said.json()["data"][0]["model"], PLAIN, "{said:?}");
+}
+
 #[tokio::test]
 async fn ctrl_c_ends_it_well() {
     let home = Home::new();
