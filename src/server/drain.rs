@@ -5,8 +5,11 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
 /// Tells everybody when to stop: first to begin nothing new, later to end at once.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +45,31 @@ impl Drain {
     /// Ready when nothing new is to begin.
     pub(super) async fn begins(&self) {
         self.begin.cancelled().await;
+    }
+
+    /// Waits for open `connections` up to `limit`, or until `hurry` is ready, then cuts them; how many it had to cut.
+    pub(super) async fn finish(
+        &self,
+        connections: &TaskTracker,
+        limit: Duration,
+        hurry: impl Future<Output = ()>,
+    ) -> usize {
+        connections.close();
+        if !connections.is_empty() {
+            info!(open = connections.len(), "no new requests; finishing the open ones");
+        }
+        let is_done = tokio::select! {
+            () = connections.wait() => true,
+            () = tokio::time::sleep(limit) => false,
+            () = hurry => false,
+        };
+        let cut = if is_done { 0 } else { connections.len() };
+        if cut > 0 {
+            warn!(cut, "the time to finish is over; closing what is still open");
+        }
+        self.cut();
+        connections.wait().await;
+        cut
     }
 
     /// Runs a connection; when the drain begins, `wind_down` is called on it once.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::run::StartError;
+use super::error::StartError;
 use super::state::Loaded;
 use crate::config::Settings;
 use crate::media::{Home, Keeper};

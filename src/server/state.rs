@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::{error, warn};
 
+use super::error::StartError;
 use super::events::{Event, EventRef, Failures, Postcard};
 use super::quota::Accounts;
-use super::run::StartError;
 use crate::config::Settings;
 use crate::ledger::{Book, Row};
 use crate::quota::Quota;

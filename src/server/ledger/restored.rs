@@ -9,7 +9,7 @@ use tracing::warn;
 use crate::ledger::{Dimension, Query, Row, Store, StoreError};
 use crate::quota::calendar;
 use crate::quota::spend::MonthSpend;
-use crate::server::run::StartError;
+use crate::server::error::StartError;
 use crate::server::state::Loaded;
 
 /// Rows in one transaction (ours): a few tens of milliseconds.
