@@ -132,6 +132,7 @@ impl Exchange {
     async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation, bool), GatewayError> {
         let (model, now) = (&self.settlement.model, Instant::now());
         let (lease, account) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
+        let waits = self.settlement.trace.waits(model);
         let entering = self.enter(account, model, ask, deadline.saturating_duration_since(now));
         let reservation = match self.weigh_at {
             None => entering.await?,
@@ -141,6 +142,7 @@ impl Exchange {
                 entered.unwrap_or_else(|_| Err(self.too_long(&account.0, ask)))?
             }
         };
+        waits.admitted(!reservation.waited().is_zero(), reservation.waited_for().label());
         Ok((lease, reservation, account.0.is_governed))
     }
 

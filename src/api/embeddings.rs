@@ -147,18 +147,20 @@ fn spent(part: &Result<Part, GatewayError>) -> Spent {
 
 async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<Part, GatewayError> {
     let attempts = called.attempts;
-    let called = answers::accepted(exchange, called).await?;
+    let mut called = answers::accepted(exchange, called).await?;
     let (parts, body) = called.response.into_parts();
     let bytes = answers::whole(exchange, &called.lease, body).await?.bytes;
     let text = std::str::from_utf8(&bytes).map_err(|_| AnswerFault::NotJson)?;
     let object = Object::parse(text).map_err(|_| AnswerFault::NotJson)?;
     let data = object.get("data").and_then(|data| json::elements(data.value)).ok_or(AnswerFault::NotJson)?;
     let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(str::to_owned);
+    let tokens = usage::of_answer(&object).tokens;
+    called.trace.used([tokens.input, tokens.output]);
     Ok(Part {
         headers: headers::answer_headers(&parts.headers),
         entries: data.into_iter().map(|entry| renumbered(entry, first)).collect(),
         model: object.get("model").map_or("null", |model| model.value).to_owned(),
-        tokens: usage::of_answer(&object).tokens,
+        tokens,
         answer: Meta { attempts, trace_id },
     })
 }

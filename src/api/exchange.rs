@@ -112,7 +112,9 @@ impl Exchange {
         self.settlement.paid = reserved.paid.or(self.settlement.paid.take());
         self.settlement.waited += reserved.waited;
         self.note(&reserved.answer);
-        reserved.answer
+        let mut answer = reserved.answer;
+        self.settlement.trace.keep(std::mem::take(&mut answer.trace));
+        answer
     }
 
     /// Steps 7 to 9, once.
@@ -134,6 +136,7 @@ impl Exchange {
             reservation,
             first_byte_timeout: settings.first_byte_timeout.min(settings.total_timeout),
             retries: settings.retries,
+            trace: &self.settlement.trace,
         };
         Ok(self.snapshot.upstream.call(&call, body).await?)
     }

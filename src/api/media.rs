@@ -16,7 +16,7 @@ use super::target::{MEDIA, Target};
 use crate::media::{Found, Kept, Piece, Pieces};
 use crate::relay::body::RelayBody;
 use crate::relay::made::Made;
-use crate::relay::settle::{Outcome, Settlement};
+use crate::relay::settle::Outcome;
 use crate::relay::usage::Usage;
 
 /// Whether a caller sends no key: then its link has to open what it wants.
@@ -59,7 +59,7 @@ impl Gateway {
         parts: &request::Parts,
         id: String,
     ) -> Response<RelayBody> {
-        let mut settlement = Settlement::begin(self.metrics(), target.route.label(), id.clone());
+        let mut settlement = self.begin(parts, target.route, id.clone());
         settlement.usage = Usage::nothing();
         let (name, query) = target.media();
         let Some(found) = snapshot.media.find(name, None, query).await else {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 use tracing::error;
@@ -29,6 +29,7 @@ use crate::relay::broken::RelayError;
 use crate::relay::settle::{Outcome, Settlement};
 use crate::relay::usage::Usage;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::{RequestTrace, Tracer};
 use crate::tenant::throttle::Throttle;
 use crate::tenant::{Tenant, TenantError};
 
@@ -39,13 +40,14 @@ pub struct Gateway {
     metrics: Arc<Metrics>,
     pub(super) room: Room,
     throttle: Throttle,
+    tracer: Tracer,
 }
 
 impl Gateway {
-    /// A gateway that serves `snapshot`; all bodies together may take `room` bytes.
-    pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, room: u64) -> Self {
+    /// A gateway that serves `snapshot` and tells `tracer` of it; all bodies together may take `room` bytes.
+    pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, room: u64, tracer: Tracer) -> Self {
         let room = Room::new(room, metrics.held_bytes.clone());
-        Self { snapshot: ArcSwap::from_pointee(snapshot), metrics, room, throttle: Throttle::default() }
+        Self { snapshot: ArcSwap::from_pointee(snapshot), metrics, room, throttle: Throttle::default(), tracer }
     }
 
     /// Requests that begin from now on see `snapshot`; those under way keep theirs.
@@ -117,7 +119,7 @@ impl Gateway {
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
             Ok(target) => target.for_reader(&parts.headers),
             Err(error) => {
-                let settlement = Settlement::begin(&self.metrics, Route::Other.label(), id);
+                let settlement = self.begin(&parts, Route::Other, id);
                 return self.end_refused(settlement, &error.into(), Face::of(parts.uri.path()));
             }
         };
@@ -131,7 +133,7 @@ impl Gateway {
             Err(error @ GatewayError::Throttled(_)) => return self.refuse(&error, &target.path),
             known => known,
         };
-        let settlement = Settlement::begin(&self.metrics, target.route.label(), id.clone());
+        let settlement = self.begin(&parts, target.route, id.clone());
         let mut exchange = match Exchange::authenticate(snapshot, known, &parts, target, settlement) {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, face),
@@ -161,6 +163,13 @@ impl Gateway {
                 with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
             }
         }
+    }
+
+    /// A request begins that will be counted, logged and traced.
+    pub(super) fn begin(&self, parts: &request::Parts, route: Route, id: String) -> Settlement {
+        let mut settlement = Settlement::begin(&self.metrics, route.label(), id);
+        settlement.trace = RequestTrace::begin(&self.tracer, &parts.method, route.label(), &parts.headers);
+        settlement
     }
 
     fn count_client_retry(&self, headers: &HeaderMap) {
@@ -193,6 +202,7 @@ impl Gateway {
         }
         settlement.status = face.status(&view).as_u16();
         settlement.outcome = Outcome::Refused;
+        settlement.error = Some(view.label);
         if settlement.usage == Usage::default() && !error.may_have_run() {
             settlement.usage = Usage::nothing();
         }

@@ -109,7 +109,12 @@ impl Exchange {
             None => None,
         };
         let reservation = match account {
-            Some(account) => Some(self.enter(account, name(seen), &Ask::default(), self.patience).await?),
+            Some(account) => {
+                let waits = self.settlement.trace.waits(name(seen));
+                let reservation = self.enter(account, name(seen), &Ask::default(), self.patience).await?;
+                waits.admitted(!reservation.waited().is_zero(), reservation.waited_for().label());
+                Some(reservation)
+            }
             None => None,
         };
         if let Some(lease) = lease {

@@ -18,6 +18,7 @@ use crate::api::error::GatewayError;
 use crate::config::Settings;
 use crate::server::{self, Desk};
 use crate::store;
+use crate::telemetry::trace::RequestTrace;
 use crate::upstream::refusal::Refusal;
 use crate::upstream::{Account, Answer, Call, RequestBody, Upstream};
 
@@ -182,8 +183,17 @@ async fn call(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let first_byte_timeout = settings.api.first_byte_timeout;
-    let call =
-        Call { method, path, headers: &headers, model, lease: None, reservation: None, first_byte_timeout, retries: 1 };
+    let call = Call {
+        method,
+        path,
+        headers: &headers,
+        model,
+        lease: None,
+        reservation: None,
+        first_byte_timeout,
+        retries: 1,
+        trace: &RequestTrace::default(),
+    };
     Ok(upstream.call(&call, RequestBody::Full(body)).await?)
 }
 

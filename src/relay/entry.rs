@@ -170,13 +170,14 @@ impl Settlement {
         (entry.who.team.clone(), entry.cost(&self.usage), entry.is_open.load(Ordering::Relaxed))
     }
 
-    /// Its row is final. Its caller has not seen the end yet.
-    pub(super) fn enter(&mut self) {
-        let Some(entry) = self.entry.take() else { return };
+    /// Its row is final, and what it was made of is handed back. Its caller has not seen the end yet.
+    pub(super) fn enter(&mut self) -> Option<Entry> {
+        let entry = self.entry.take()?;
         entry.book.close(self.row(&entry, &self.usage));
         if !self.is_together {
             let _told_by_the_standing = entry.book.flush();
         }
+        Some(entry)
     }
 
     fn row(&self, entry: &Entry, usage: &Usage) -> Row {
@@ -230,6 +231,7 @@ impl Ending {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+/// Milliseconds, whole ones.
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -267,6 +267,9 @@ impl Relayed {
         if let Some(settlement) = self.settlement.as_ref().filter(|_| error.is_upstreams()) {
             settlement.upstream_error(error.label());
         }
+        if let Some(settlement) = &mut self.settlement {
+            settlement.error = Some(error.label());
+        }
         self.settle(Outcome::Broken);
         let event = self.error_event.take().map(|event| self.told(&event.of(&error))).unwrap_or_default();
         self.timer = None;

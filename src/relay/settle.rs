@@ -3,16 +3,15 @@
 //! A [`Settlement`] is made when a request begins and settles when it is dropped, so there is no
 //! way out (finished, refused, caller gone, panic, shutdown) that counts twice or not at all.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus::IntGauge;
 use tokio::time::Instant;
-use tracing::info;
 
-use super::entry::Entry;
+use super::entry::{Entry, millis};
 use super::estimated::Estimated;
 pub use super::paid::{Growth, Paid};
 use super::usage::{Certainty, Usage};
@@ -23,6 +22,8 @@ use crate::quota::budget::{Amount, Exceeded};
 use crate::quota::metric::{Amounts, Metric};
 use crate::quota::money::Money;
 use crate::telemetry::metrics::{Metrics, Observation};
+use crate::telemetry::summary::Summary;
+use crate::telemetry::trace::RequestTrace;
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,10 @@ pub struct Settlement {
     pub attempts: u32,
     /// The upstream's id of the request, for its support.
     pub trace_id: Option<String>,
+    /// What went wrong, of the closed sets in `telemetry::metrics`; `None` where nothing did, or nobody knows.
+    pub error: Option<&'static str>,
+    /// Its span.
+    pub trace: RequestTrace,
     /// What was used.
     pub usage: Usage,
     /// How it ended; until told otherwise, by the caller leaving.
@@ -119,6 +124,8 @@ impl Settlement {
             status: CALLER_GONE,
             attempts: 0,
             trace_id: None,
+            error: None,
+            trace: RequestTrace::default(),
             usage: Usage::default(),
             outcome: Outcome::CallerGone,
             reservation: None,
@@ -143,7 +150,7 @@ impl Settlement {
 
     /// How long the request stood in line (milliseconds).
     pub fn waited_millis(&self) -> u64 {
-        u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX)
+        millis(self.waited)
     }
 
     /// The first byte of a streamed answer is on its way to the caller.
@@ -184,6 +191,7 @@ impl Settlement {
             paid.hold.settle(Amount::ZERO);
         }
         self.estimated = None;
+        self.trace.turn(cause);
         self.entry.iter_mut().for_each(Entry::turn);
     }
 
@@ -262,7 +270,7 @@ impl Settlement {
             first_token: first,
             tokens: [tokens.input, tokens.output, tokens.cached, tokens.reasoning],
             certainty: self.usage.certainty.label(),
-            cost_cny: cost.map(|cost| cost.picos_cny() as f64 / 1e12),
+            cost_cny: cost.map(cny),
             is_sent,
         });
     }
@@ -280,39 +288,40 @@ impl Settlement {
         }
     }
 
-    fn log(&self) {
-        let first_ms = self.first_byte_after().map(|first| first.as_millis());
-        let took_ms = self.took().as_millis();
-        info!(
-            request_id = %self.request_id,
-            key = %self.key,
-            model = %Printable(&self.model),
-            status = self.status,
-            outcome = self.outcome.label(),
-            took_ms,
-            first_ms,
-            attempts = self.attempts,
-            waited_ms = self.waited.as_millis(),
-            input_tokens = self.usage.tokens.input,
-            output_tokens = self.usage.tokens.output,
-            usage = self.usage.certainty.label(),
-            trace_id = self.trace_id.as_deref(),
-            "{}", self.route
-        );
+    /// Ends its span, and writes its line.
+    fn tell(&mut self, entry: Option<&Entry>, (team, cost, _): &(Arc<str>, Option<Money>, bool)) {
+        let mut trace = std::mem::take(&mut self.trace);
+        let tokens = self.usage.tokens;
+        let summary = Summary {
+            request_id: &self.request_id,
+            route: self.route,
+            key: &self.key,
+            team,
+            asked: entry.map_or("", |entry| &entry.asked),
+            model: &self.model,
+            right: entry.map_or("", |entry| entry.right),
+            edits: entry.map_or(&[], |entry| &entry.edits),
+            status: self.status,
+            outcome: self.outcome.label(),
+            error: self.error,
+            took_ms: millis(self.took()),
+            first_ms: self.first_byte_after().map(millis),
+            waited_ms: self.waited_millis(),
+            attempts: self.attempts,
+            tokens: [tokens.input, tokens.output, tokens.cached, tokens.reasoning],
+            certainty: self.usage.certainty.label(),
+            cost_cny: cost.map(cny),
+            upstream_id: self.trace_id.as_deref(),
+            trace_id: trace.id(),
+        };
+        trace.end(&summary);
+        summary.log();
     }
 }
 
-/// A name from a request, as it may stand in a log: what would end the line or move a terminal's cursor
-/// is replaced.
-struct Printable<'a>(&'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_plain = |letter: &char| !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}');
-        self.0.chars().take(200).try_for_each(|letter| {
-            formatter.write_char(if is_plain(&letter) { letter } else { char::REPLACEMENT_CHARACTER })
-        })
-    }
+/// An amount for those who show it; sums are made of whole numbers.
+fn cny(cost: Money) -> f64 {
+    cost.picos_cny() as f64 / 1e12
 }
 
 impl Drop for Settlement {
@@ -326,8 +335,8 @@ impl Drop for Settlement {
         self.conclude();
         self.remember_head();
         let billed = self.billed();
-        self.enter();
+        let entry = self.enter();
+        self.tell(entry.as_ref(), &billed);
         self.observe(billed);
-        self.log();
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct Background {
 
 impl Background {
     /// Starts them.
-    pub(super) fn start(parts: &Parts) -> Self {
+    pub(super) fn start(parts: &mut Parts) -> Self {
         let background = Self::default();
         let reloader = &parts.reloader;
         background.spawn(keep_time(reloader.quota.clone(), reloader.metrics.clone()));
@@ -39,6 +39,8 @@ impl Background {
         background.spawn(async move { poller.run(|| source.settings().jobs.poll).await });
         let media = reloader.media.clone();
         background.spawn(async move { media.run().await });
+        // Sends the spans of the last requests too.
+        background.tasks.spawn(std::mem::take(&mut parts.traces).run(background.is_over.clone()));
         background
     }
 

@@ -23,6 +23,7 @@ use crate::bridge::responses::shelf::Archive;
 use crate::config::Settings;
 use crate::relay::leaving::Drainer;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::trace::{Exporter, Tracer};
 
 /// See the module.
 pub(super) struct Parts {
@@ -34,6 +35,8 @@ pub(super) struct Parts {
     pub(super) herald: Arc<Herald>,
     /// Asks how jobs are doing.
     pub(super) poller: Arc<Poller>,
+    /// Sends traces.
+    pub(super) traces: Exporter,
     /// Tells requests that the end has come.
     pub(super) drain: Drain,
     /// Connections, and answers that are read on without one.
@@ -49,6 +52,7 @@ impl Parts {
     pub(super) fn new(of_file: &Settings, source: Source) -> Result<(Self, Settings), StartError> {
         let metrics = Arc::new(Metrics::new().map_err(StartError::told)?);
         let built = Built::new(of_file, &metrics).map_err(StartError::Settings)?;
+        let (tracer, traces) = Tracer::new(of_file.traces.as_ref(), &metrics).map_err(StartError::Settings)?;
         // The demo leaves nothing behind.
         let is_kept = source.overrides.upstream.is_none();
         let mut loaded = if is_kept { Some(Loaded::open(of_file)?) } else { None };
@@ -67,7 +71,7 @@ impl Parts {
         let reloader = Reloader {
             source: source.pinned(&settings),
             listen: settings.server.listen,
-            gateway: Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory)),
+            gateway: Arc::new(Gateway::new(snapshot, metrics.clone(), settings.server.body_memory, tracer)),
             door: Arc::new(ArcSwap::from_pointee(build::door(&settings.server, settings.server.listen))),
             tls: settings.server.tls.clone().map(TlsSource::new).map(Arc::new),
             metrics,
@@ -84,7 +88,7 @@ impl Parts {
         reloader.keys.put_in_force(&settings);
         reloader.metrics.loaded(true, now());
         let poller = Arc::new(poller(&reloader));
-        Ok((Self { reloader: Arc::new(reloader), keeper, herald, poller, drain, connections }, settings))
+        Ok((Self { reloader: Arc::new(reloader), keeper, herald, poller, traces, drain, connections }, settings))
     }
 }
 

@@ -206,9 +206,9 @@ fn warn_of_restarts(old: &Settings, new: &Settings) {
     if old.media.dir != new.media.dir {
         warn!("a change to media.dir needs a restart");
     }
-    if listens || limits || a.tls.is_some() != b.tls.is_some() || old.log != new.log {
+    if listens || limits || a.tls.is_some() != b.tls.is_some() || old.log != new.log || old.traces != new.traces {
         warn!(
-            "changes to [server] addresses, limits and TLS on or off, to [admin] and to [log] need a restart; the rest is in force"
+            "changes to [server] addresses, limits and TLS on or off, to [admin], [log] and [traces] need a restart; the rest is in force"
         );
     }
 }

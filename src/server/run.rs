@@ -83,14 +83,14 @@ impl Server {
     /// Serves until `stop` is ready, then finishes what is open: up to the drain time, or until
     /// `hurry` is ready. Returns how many connections had to be cut.
     pub async fn run(self, stop: impl Future<Output = ()>, hurry: impl Future<Output = ()>) -> usize {
-        let Self { data, admin, parts, drain_timeout } = self;
+        let Self { data, admin, mut parts, drain_timeout } = self;
+        let background = Background::start(&mut parts);
         let Parts { drain, connections, .. } = &parts;
         let acceptors = TaskTracker::new();
         acceptors.spawn(data.run(drain.clone(), connections.clone()));
         // The admin plane answers to the end, so that a probe can see the drain.
         let (admin_drain, admin_connections) = (Drain::default(), TaskTracker::new());
         acceptors.spawn(admin.run(admin_drain.clone(), admin_connections.clone()));
-        let background = Background::start(&parts);
         tokio::select! {
             () = stop => {}
             () = background::tend(&parts) => {}

@@ -22,6 +22,7 @@ pub mod quota;
 mod requests;
 mod series;
 mod sets;
+pub mod traces;
 pub mod upstream;
 
 use budget::BudgetMetrics;
@@ -38,7 +39,9 @@ use quota::QuotaMetrics;
 pub use requests::Observation;
 use requests::RequestMetrics;
 use series::ByLabel;
+pub(super) use sets::operation;
 pub use sets::{REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
+use traces::TraceMetrics;
 use upstream::UpstreamMetrics;
 
 /// The metrics of one gateway.
@@ -79,6 +82,8 @@ pub struct Metrics {
     pub media: MediaMetrics,
     /// What is made in the background.
     pub jobs: JobMetrics,
+    /// Traces.
+    pub traces: TraceMetrics,
 }
 
 impl Metrics {
@@ -135,6 +140,7 @@ impl Metrics {
             keys: KeyMetrics::new(&new)?,
             media: MediaMetrics::new(&new)?,
             jobs: JobMetrics::new(&new)?,
+            traces: TraceMetrics::new(&new)?,
         })
     }
 
@@ -159,6 +165,7 @@ impl Metrics {
         self.keys.initialise();
         self.media.initialise();
         self.jobs.initialise();
+        self.traces.initialise();
         for (route, _) in ROUTES {
             self.in_flight.with_label_values(&[*route]);
         }

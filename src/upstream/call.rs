@@ -19,6 +19,7 @@ use super::error::UpstreamError;
 use super::health::ModelHealth;
 use super::transport::{BaseUrl, HttpClient, TransportSettings, client};
 use crate::quota::Reservation;
+use crate::telemetry::trace::{CallTrace, RequestTrace};
 
 /// Outages in a row before the upstream is left alone for a while (ours).
 const OUTAGE_THRESHOLD: u32 = 5;
@@ -54,6 +55,8 @@ pub struct Call<'a> {
     /// How often a whole body may be sent again when the first try was refused (never when it may
     /// have been run).
     pub retries: u32,
+    /// The trace that it is a part of; of a call that nobody traces, an empty one.
+    pub trace: &'a RequestTrace,
 }
 
 /// The head of an answer, with the key that got it.
@@ -65,6 +68,8 @@ pub struct Answer {
     pub lease: KeyLease,
     /// How many tries it took (1 or more).
     pub attempts: u32,
+    /// Its span, which ends when this is dropped.
+    pub trace: CallTrace,
 }
 
 impl Answer {
@@ -184,13 +189,18 @@ impl Upstream {
         self.admit(call.model, now)?;
         let lease = call.lease.clone().or_else(|| self.leases(now).next()).ok_or(UpstreamError::KeysResting)?;
         let sent = body.sent();
-        let answering = self.client.request(self.request(call, body, &lease)?);
+        let mut trace = call.trace.calls(&call.method, call.model, self.base_url().server());
+        let answering = self.client.request(self.request(call, body, &lease, &trace)?);
         let sent = within(call.first_byte_timeout, sent, answering).await;
         let result = match sent {
             Err(()) => Err(UpstreamError::FirstByteTimeout(call.first_byte_timeout)),
             Ok(Err(error)) => Err(UpstreamError::from_client(&error, self.transport.connect_timeout)),
-            Ok(Ok(response)) => Ok(Answer { response, lease, attempts: 1 }),
+            Ok(Ok(response)) => {
+                trace.answered(response.status().as_u16());
+                Ok(Answer { response, lease, attempts: 1, trace: std::mem::take(&mut trace) })
+            }
         };
+        result.as_ref().err().into_iter().for_each(|error| trace.failed(error.label()));
         self.learn(call.model, &result);
         result
     }
@@ -200,11 +210,13 @@ impl Upstream {
         call: &Call<'_>,
         body: RequestBody,
         lease: &KeyLease,
+        trace: &CallTrace,
     ) -> Result<Request<RequestBody>, UpstreamError> {
         let mut request = Request::new(body);
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = self.base_url().join(call.path)?;
         *request.headers_mut() = call.headers.clone();
+        trace.write(request.headers_mut());
         request.headers_mut().insert(header::HOST, self.base_url().host_header());
         request.headers_mut().insert(header::AUTHORIZATION, lease.authorization());
         Ok(request)

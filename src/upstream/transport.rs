@@ -101,6 +101,12 @@ impl BaseUrl {
         self.origin.host().unwrap_or_default()
     }
 
+    /// Host and port, the scheme's own where none is written.
+    pub fn server(&self) -> (&str, u16) {
+        let usual = if self.origin.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+        (self.host(), self.origin.port_u16().unwrap_or(usual))
+    }
+
     /// The value of the `host` header, so that nobody works it out for each request.
     pub(super) fn host_header(&self) -> HeaderValue {
         self.host_header.clone()

@@ -42,7 +42,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ledger", &["quota"]),
     ("store", &["bridge", "jobs", "ledger", "tenant"]),
     ("jobs", &["ledger"]),
-    ("upstream", &["quota", "wire"]),
+    ("upstream", &["quota", "telemetry", "wire"]),
     ("tenant", &["catalog", "ledger", "quota"]),
     ("catalog", &["ledger", "quota"]),
     ("quota", &["wire"]),

@@ -17,6 +17,7 @@ mod responses;
 mod server;
 mod state;
 mod teams;
+mod traces;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ use crate::catalog::policy::Rules;
 use crate::jobs::JobSettings;
 use crate::media::MediaSettings;
 use crate::telemetry::log::LogSettings;
+use crate::telemetry::trace::TraceSettings;
 use crate::tenant::{KeyHash, OnRevoke, Team, Tenant};
 use crate::upstream::TransportSettings;
 
@@ -82,6 +84,8 @@ pub struct Settings {
     pub responses: ResponseSettings,
     /// `[log]`
     pub log: LogSettings,
+    /// `[traces]`; `None` where no collector is named.
+    pub traces: Option<TraceSettings>,
     /// `[upstream]`, as far as connections go.
     pub transport: TransportSettings,
     /// Limits on requests and answers, from `[server]` and `[upstream]`.
@@ -140,6 +144,7 @@ impl Settings {
             media: root.section("media", media::read),
             responses: root.section("responses", responses::read),
             log: root.section("log", log::read),
+            traces: root.section("traces", traces::read),
             transport,
             api,
             accounts: accounts::read(root, overrides, &mut watched),

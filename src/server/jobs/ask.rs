@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::jobs::{Job, Kind};
+use crate::telemetry::trace::RequestTrace;
 use crate::upstream::{Call, KeyLease, RequestBody, Upstream};
 
 /// Time for one answer (ours).
@@ -68,6 +69,7 @@ async fn ask_unlimited(upstream: &Upstream, job: &Job) -> Result<Told, Silence> 
         reservation: None,
         first_byte_timeout: PATIENCE,
         retries: 0,
+        trace: &RequestTrace::default(),
     };
     let answer = upstream.call(&call, RequestBody::Full(body)).await;
     let answer = answer.map_err(|error| Silence::Passing(error.to_string()))?;

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use http_body_util::{BodyExt, Limited};
 
 use crate::catalog::live::LiveList;
+use crate::telemetry::trace::RequestTrace;
 use crate::upstream::{Call, RequestBody, Upstream};
 
 /// Time for the whole list (ours).
@@ -33,6 +34,7 @@ async fn fetch_unlimited(upstream: &Upstream) -> Result<LiveList, String> {
         reservation: None,
         first_byte_timeout: PATIENCE,
         retries: 0,
+        trace: &RequestTrace::default(),
     };
     let answer = upstream.call(&call, RequestBody::Full(Bytes::new())).await.map_err(|error| error.to_string())?;
     let (status, lease) = (answer.response.status(), answer.lease);

@@ -102,6 +102,6 @@ pub(super) const USUAL_STATUSES: &[&str] = &["200", "400", "429", "500", "502", 
 pub(super) const LIMITS: &[&str] = &["rpm", "rph", "rpd", "tpm", "tpd", "ipm", "ipd"];
 
 /// The operation of a route by OpenTelemetry's names.
-pub(super) fn operation(route: &str) -> Option<&'static str> {
+pub(in crate::telemetry) fn operation(route: &str) -> Option<&'static str> {
     ROUTES.iter().find(|(known, _)| *known == route).and_then(|(_, operation)| *operation)
 }
