@@ -10,6 +10,8 @@ FROM --platform=$BUILDPLATFORM rust:1.95.0-slim-bookworm AS build
 ARG TARGETARCH
 # The commit for --version and the metrics, since .git is not here: --build-arg FLOWGATE_COMMIT=$(git rev-parse --short=7 HEAD)
 ARG FLOWGATE_COMMIT=""
+# What is built in besides the usual: otlp has traces (docs/traces.md).
+ARG FLOWGATE_FEATURES=""
 WORKDIR /src
 
 COPY deploy/docker/target /usr/local/bin/

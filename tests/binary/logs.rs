@@ -1,7 +1,9 @@
 //! What is written where people and machines read: never a prompt, an answer or a key, and one line for each request.
 
+use std::collections::BTreeSet;
+
 use reqwest::multipart::{Form, Part};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::gateway::{Gateway, PLAIN, config, emulator, slow_emulator};
 use super::program::{Home, flowgate, until};
@@ -174,4 +176,68 @@ async fn a_caller_that_leaves_is_in_the_log() {
     drop(stream);
     gateway.program.complains("/chat/completions").await;
     until("the call closed", async || (emulator.control().live() == 0).then_some(())).await;
+}
+
+/// The lines of the requests so far, as JSON.
+fn objects(gateway: &Gateway) -> Vec<Value> {
+    let log = gateway.program.stderr();
+    let objects = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")));
+    objects.filter(|line: &Value| line["request_id"].is_string()).collect()
+}
+
+/// Names of models that would be something else in a line of JSON or on a terminal.
+const HOSTILE: [&str; 6] =
+    ["a\"b", "a\\", "a\n{\"request_id\":\"forged\"}", "\u{1b}[2J", "\u{2028}x", "\",\"status\":200,\"x\":\""];
+
+#[tokio::test]
+async fn every_line_is_json_whatever_names_are_sent() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    let gateway = Gateway::before(&home, &emulator, "[log]\nformat = \"json\"").await;
+    for name in HOSTILE {
+        gateway.chat(name, "Hello").send().await.unwrap();
+    }
+    until("all lines", async || (objects(&gateway).len() >= HOSTILE.len()).then_some(())).await;
+    let lines = objects(&gateway);
+    assert_eq!(lines.len(), HOSTILE.len());
+    for (line, name) in lines.iter().zip(HOSTILE) {
+        assert_ne!(line["request_id"], "forged");
+        assert_ne!(line["status"], 200, "{line}");
+        let expected = name.replace(['\n', '\u{1b}', '\u{2028}'], "\u{fffd}");
+        assert_eq!((&line["asked"], &line["message"]), (&expected.into(), &"/chat/completions".into()), "{line}");
+    }
+}
+
+/// The table of docs/logs.md, held against lines of requests that went well, waited, and failed.
+#[tokio::test]
+async fn the_fields_are_those_of_the_document() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    let more = "[log]\nformat = \"json\"\n[[team]]\nname = \"lab\"\n[[key]]\nname = \"ann\"\nteam = \"lab\"\nsecret = { env = \"KEY_ANN\" }";
+    home.write("flowgate.toml", &config(&home, &emulator, more));
+    let arguments = [&["serve", "--config", "flowgate.toml"], &super::gateway::ANYWHERE[..]].concat();
+    let mut command = flowgate(&home, &arguments);
+    command.env("KEY_ANN", OWN_KEY);
+    let gateway = Gateway::from(command).await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let body = json!({"model": PLAIN, "stream": true, "messages": [{"role": "user", "content": "Hello"}]});
+    let request = gateway.post("/chat/completions", &body).bearer_auth(OWN_KEY);
+    let answer = request.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01")).send().await.unwrap();
+    answer.text().await.unwrap();
+    gateway.chat("no-such-model", "Hello").bearer_auth(OWN_KEY).send().await.unwrap();
+    until("both lines", async || (objects(&gateway).len() >= 2).then_some(())).await;
+    let lines = objects(&gateway);
+    let written: BTreeSet<&str> =
+        lines.iter().flat_map(|line| line.as_object().unwrap().keys()).map(String::as_str).collect();
+    let document = std::fs::read_to_string(super::program::repository("docs/logs.md")).unwrap();
+    let rows = document.lines().filter_map(|row| row.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(written, rows.map(|(name, _)| name).collect());
+    let good = &lines[0];
+    let texts = ["key", "team", "asked", "model", "right", "outcome", "usage", "trace_id"];
+    let said: Vec<&str> = texts.iter().map(|name| good[name].as_str().unwrap()).collect();
+    assert_eq!(said, ["ann", "lab", PLAIN, PLAIN, "free", "complete", "exact", trace]);
+    for number in
+        ["status", "took_ms", "first_ms", "waited_ms", "attempts", "input_tokens", "output_tokens", "cost_cny"]
+    {
+        assert!(good[number].is_number(), "{number}: {good}");
+    }
+    assert!(good.get("error").is_none() && lines[1]["error"] == "model", "{lines:?}");
 }

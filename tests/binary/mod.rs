@@ -42,4 +42,5 @@ mod store_faults;
 mod team;
 mod tls;
 mod tls_client;
+mod traces;
 mod usage;

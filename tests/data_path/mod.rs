@@ -43,6 +43,8 @@ mod stream_ends;
 mod streams;
 mod support;
 mod tables;
+#[cfg(feature = "otlp")]
+pub(crate) mod traces;
 mod uploads;
 mod upstreams;
 mod urls;

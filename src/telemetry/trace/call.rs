@@ -51,7 +51,7 @@ impl CallTrace {
             return;
         }
         let own = self.span.context().and_then(|context| HeaderValue::try_from(context.to_string()).ok());
-        headers.extend(own.map(|own| (http::HeaderName::from_static(TRACEPARENT), own)));
+        own.into_iter().for_each(|own| drop(headers.insert(TRACEPARENT, own)));
     }
 
     /// The head of an answer is here.

@@ -11,11 +11,11 @@ pub(super) const TRACESTATE: &str = "tracestate";
 
 /// The id of a trace; written as 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TraceId(pub(super) u128);
+pub struct TraceId(pub(super) [u8; 16]);
 
 impl fmt::Display for TraceId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:032x}", self.0)
+        write!(formatter, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
@@ -49,7 +49,7 @@ impl TraceContext {
         // Later versions may have more to say; the first one has not, and the last one is none.
         let is_version = version != 0xff && (version != 0 || parts.next().is_none());
         let is_valid = is_version && trace != 0 && span != 0;
-        is_valid.then(|| Self { trace: TraceId(trace), span: span as u64, is_sampled: flags & 1 == 1 })
+        is_valid.then(|| Self { trace: TraceId(trace.to_be_bytes()), span: span as u64, is_sampled: flags & 1 == 1 })
     }
 }
 

@@ -168,3 +168,48 @@ fn rejected(answer: &[u8]) -> u64 {
     let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
     answer.partial_success.map_or(0, |partial| u64::try_from(partial.rejected_spans).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+
+    use super::*;
+    use crate::telemetry::trace::{RequestTrace, Tracer};
+
+    fn dropped(metrics: &Metrics) -> String {
+        let page = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let line = page.lines().find(|line| line.contains("trace_spans_total{result=\"dropped\"}"));
+        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn spans_that_find_no_room_are_dropped_and_counted() {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let settings = TraceSettings {
+            endpoint: http::Uri::from_static("http://127.0.0.1:9/v1/traces"),
+            headers: Vec::new(),
+            service_name: "test".to_owned(),
+            resource: Vec::new(),
+            sample: 1.0,
+            follows_callers: true,
+            propagates: false,
+        };
+        let (tracer, exporter) = Tracer::new(Some(&settings), &metrics).unwrap();
+        let one = || drop(RequestTrace::begin(&tracer, &Method::GET, "/models", &HeaderMap::new()));
+        (0..MOST_WAITING).for_each(|_| one());
+        assert_eq!(dropped(&metrics), "0");
+        (0..7).for_each(|_| one());
+        assert_eq!(dropped(&metrics), "7");
+        drop(exporter);
+        one();
+        assert_eq!(dropped(&metrics), "8", "nobody will ever send it");
+    }
+
+    #[test]
+    fn what_the_collector_throws_away_is_not_sent() {
+        use opentelemetry_proto::tonic::collector::trace::v1::ExportTracePartialSuccess;
+        let partial = ExportTracePartialSuccess { rejected_spans: 3, error_message: "canary".to_owned() };
+        let answer = ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec();
+        assert_eq!((rejected(&answer), rejected(b""), rejected(b"no protobuf")), (3, 0, 0));
+    }
+}

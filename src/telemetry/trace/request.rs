@@ -44,9 +44,10 @@ impl RequestTrace {
         Self { span, operation: operation(route), named: parent.map(|parent| parent.trace), call: None }
     }
 
-    /// The trace that it belongs to, if there is one.
+    /// The trace that it belongs to, if there is one that anybody can look at: ours, or the caller's.
     pub fn id(&self) -> Option<TraceId> {
-        self.span.context().map(|context| context.trace).or(self.named)
+        let own = self.span.context().filter(|context| context.is_sampled);
+        own.map(|context| context.trace).or(self.named)
     }
 
     /// It asks to be let in for `model`.

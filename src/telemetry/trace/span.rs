@@ -112,7 +112,7 @@ impl Span {
     pub(super) fn context(&self) -> Option<TraceContext> {
         let context = self.0.as_ref()?.span.span_context();
         Some(TraceContext {
-            trace: TraceId(u128::from_be_bytes(context.trace_id().to_bytes())),
+            trace: TraceId(context.trace_id().to_bytes()),
             span: u64::from_be_bytes(context.span_id().to_bytes()),
             is_sampled: context.is_sampled(),
         })
@@ -126,7 +126,7 @@ impl Span {
 
 fn remote(parent: TraceContext, state: &str) -> SpanContext {
     let flags = TraceFlags::default().with_sampled(parent.is_sampled);
-    let trace = opentelemetry::TraceId::from_bytes(parent.trace.0.to_be_bytes());
+    let trace = opentelemetry::TraceId::from_bytes(parent.trace.0);
     let span = SpanId::from_bytes(parent.span.to_be_bytes());
     // A state that cannot be read is none; the parent is one all the same (W3C Trace Context, 3.3).
     SpanContext::new(trace, span, flags, true, TraceState::from_str(state).unwrap_or_default())
