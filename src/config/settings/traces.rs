@@ -15,15 +15,17 @@ const PROTOCOL: &str = "http/protobuf";
 
 pub(super) fn read(section: &Section<'_>) -> Option<TraceSettings> {
     let environment = section.environment();
-    let written = section.read("endpoint", |value| written(value));
-    let (usual_sample, usual_follows) = report(section, sampler(environment)).unwrap_or((1.0, true));
+    let written = section.read("endpoint", written);
+    // Variables are for whoever can do something with them: without traces nobody looks at the others.
+    let endpoint = written.or_else(|| report(section, of_environment(environment)).flatten());
+    let usual = endpoint.as_ref().and_then(|_| report(section, sampler(environment)));
+    let (usual_sample, usual_follows) = usual.unwrap_or((1.0, true));
     let sample = section.read("sample", share).unwrap_or(usual_sample);
     let follows_callers = section.flag("follow_callers", usual_follows);
     let propagates = section.flag("propagate", false);
     let named = environment.get("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()).unwrap_or("flowgate");
     let service_name = section.text("service_name").unwrap_or_else(|| named.to_owned());
-    // Variables are for whoever can do something with them, so a program without traces takes no offence.
-    let endpoint = written.or_else(|| report(section, of_environment(environment)).flatten())?;
+    let endpoint = endpoint?;
     let headers = report(section, headers(environment))?;
     let resource = report(section, pairs(environment, "OTEL_RESOURCE_ATTRIBUTES"))?;
     Some(TraceSettings { endpoint, headers, service_name, resource, sample, follows_callers, propagates })

@@ -75,7 +75,8 @@ impl RequestTrace {
     /// The request is over.
     pub fn end(&mut self, summary: &Summary<'_>) {
         if let Some(mut call) = self.call.take() {
-            if summary.tokens[..2] != [0, 0] {
+            // What was only estimated is no usage (clients.md B2: never invent a count).
+            if summary.tokens[..2] != [0, 0] && matches!(summary.certainty, "exact" | "at_least") {
                 call.used([summary.tokens[0], summary.tokens[1]]);
             }
             call.ended(summary.outcome, summary.error);
