@@ -12,7 +12,7 @@ async fn traces_that_are_not_built_in_are_refused_with_the_way_to_get_them() {
     let (home, emulator) = (Home::new(), emulator().await);
     home.write("flowgate.toml", &config(&home, &emulator, "[traces]\nendpoint = \"http://127.0.0.1:4318\""));
     let end = finished(flowgate(&home, &["check", "--config", "flowgate.toml"])).await;
-    assert!(end.code == Some(1) && end.stderr.contains("traces.endpoint") && end.stderr.contains(REFUSED), "{end:?}");
+    assert!(end.code == Some(1) && end.text().contains("traces.endpoint") && end.text().contains(REFUSED), "{end:?}");
     // Variables are for whoever can do something with them.
     home.write("flowgate.toml", &config(&home, &emulator, ""));
     let mut command = flowgate(&home, &["check", "--config", "flowgate.toml"]);
@@ -103,8 +103,8 @@ mod built_in {
                 command
             })
             .await;
-            assert!(end.code == Some(1) && end.stderr.contains(word), "{word}: {end:?}");
-            assert!(!end.stderr.contains("canary") && !end.stderr.contains(REFUSED), "{end:?}");
+            assert!(end.code == Some(1) && end.text().contains(word), "{word}: {end:?}");
+            assert!(!end.text().contains("canary") && !end.text().contains(REFUSED), "{end:?}");
         }
     }
 
