@@ -20,6 +20,17 @@ use crate::{
 /// The key that callers show to the gateway.
 pub(crate) const CALLER_KEY: &str = "fg-bench-ann-0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
+/// What a gateway keeps count of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// A caller's key, its limits and the models', and the ledger.
+    Everything,
+    /// No limits.
+    NoLimits,
+    /// No keys, no limits and no ledger.
+    Nothing,
+}
+
 /// A running flowgate.
 pub(crate) struct Flowgate {
     /// Where it serves the API.
@@ -30,7 +41,7 @@ pub(crate) struct Flowgate {
 }
 
 impl Flowgate {
-    /// Starts `program` on `core` in front of `upstream`, with its files in `folder` and with or without limits; `more` is appended to its configuration.
+    /// Starts `program` on `core` in front of `upstream`, with its files in `folder`; `more` is appended to its configuration.
     ///
     /// # Errors
     /// If it ends or does not become ready; its log is in the message.
@@ -39,12 +50,12 @@ impl Flowgate {
         program: &Path,
         upstream: SocketAddr,
         folder: &Path,
-        is_governed: bool,
+        keeps: Keeps,
         more: &str,
     ) -> Result<Self> {
         let (address, admin) = (process::free_address()?, process::free_address()?);
         let config = folder.join("flowgate.toml");
-        fs::write(&config, configuration(address, admin, upstream, is_governed, more))?;
+        fs::write(&config, configuration(address, admin, upstream, keeps, more))?;
         let log = folder.join("flowgate.log");
         let mut command = Command::new(program);
         command
@@ -124,15 +135,12 @@ fn far() -> String {
 
 /// The whole configuration. Nothing is switched off but the log line of each request, for nginx writes none either, and the
 /// list of models, which this upstream does not have.
-fn configuration(
-    address: SocketAddr,
-    admin: SocketAddr,
-    upstream: SocketAddr,
-    is_governed: bool,
-    more: &str,
-) -> String {
-    let limits = if is_governed { limits() } else { "rule = \"off\"\n".to_owned() };
-    let own = if is_governed { far() } else { String::new() };
+fn configuration(address: SocketAddr, admin: SocketAddr, upstream: SocketAddr, keeps: Keeps, more: &str) -> String {
+    let ledger = if keeps == Keeps::Nothing { "[ledger]\nenabled = false\n" } else { "" };
+    let limits = if keeps == Keeps::Everything { limits() } else { "rule = \"off\"\n".to_owned() };
+    let own = if keeps == Keeps::Everything { far() } else { String::new() };
+    let key = "[[key]]\nname = \"ann\"\nsecret = { env = \"BENCH_KEY_ANN\" }\n";
+    let key = if keeps == Keeps::Nothing { "" } else { key };
     format!(
         r#"[server]
 listen = "{address}"
@@ -144,12 +152,9 @@ refresh = "0s"
 base_url = "http://{upstream}/v1"
 [log]
 level = "warn"
-[[account]]
+{ledger}[[account]]
 name = "main"
 api_key = {{ env = "BENCH_UPSTREAM_KEY" }}
-{limits}[[key]]
-name = "ann"
-secret = {{ env = "BENCH_KEY_ANN" }}
-{own}{more}"#
+{limits}{key}{own}{more}"#
     )
 }

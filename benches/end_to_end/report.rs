@@ -15,6 +15,8 @@ pub(crate) enum Side {
     Flowgate,
     /// The gateway without limits and without keeping count of them.
     Ungoverned,
+    /// The gateway without limits, keys and ledger.
+    Bare,
     /// The gateway, asked for the same stream in another protocol.
     Translated(Protocol),
 }
@@ -27,6 +29,7 @@ impl Side {
             Self::Nginx => "nginx",
             Self::Flowgate => "flowgate",
             Self::Ungoverned => "flowgate, limits off",
+            Self::Bare => "flowgate, all off",
             Self::Translated(Protocol::Responses) => "flowgate, Responses",
             Self::Translated(Protocol::Messages) => "flowgate, Messages",
             Self::Translated(Protocol::Chat) => "flowgate, chat",
@@ -143,6 +146,13 @@ impl Report {
                 let bar = Bar { must: GOVERNING, goal: None };
                 let what = format!("governing, {}", cost.work);
                 verdicts.push(Verdict { what, measured: ratio.median, bar, unit: "× limits off" });
+            }
+        }
+        for cost in &self.costs {
+            if let Some(ratio) = ratio_of(cost, Side::Bare, Side::Flowgate, |round| Some(round.rate)) {
+                let bar = Bar { must: GOVERNING, goal: None };
+                let what = format!("throughput of all off, {}", cost.work);
+                verdicts.push(Verdict { what, measured: ratio.median, bar, unit: "× all on" });
             }
         }
         for (cost, protocol) in self.costs.iter().flat_map(|cost| TRANSLATED.map(|protocol| (cost, protocol))) {
@@ -321,7 +331,8 @@ fn added(latency: &Latency, side: Side) -> Option<Added> {
     (side != Side::Direct).then_some(Added { p50: of(50)?, p99: of(99)? })
 }
 
-/// CPU with limits over CPU without: at least 90 % of the throughput (`product.md` section 2, read 2026-11-21).
+/// CPU with limits over CPU without, and throughput with all off over that with all on: at least 90 % of the throughput (`product.md`
+/// section 2, read 2026-11-21).
 const GOVERNING: f64 = 1.0 / 0.9;
 
 /// CPU of a translated stream over that of one that passes.
@@ -337,9 +348,14 @@ fn ratio(cost: &Cost, side: Side) -> Option<Spread> {
 
 /// A side's CPU over another's, round by round; `None` where either has none.
 fn ratio_to(cost: &Cost, side: Side, other: Side) -> Option<Spread> {
+    ratio_of(cost, side, other, |round| round.cpu_us)
+}
+
+/// What was `measured` of a side over the same of another, round by round; `None` where either has none.
+fn ratio_of(cost: &Cost, side: Side, other: Side, measured: impl Fn(&Round) -> Option<f64>) -> Option<Spread> {
     let rounds_of = |wanted| cost.sides.iter().find(|(side, _)| *side == wanted).map(|(_, rounds)| rounds);
     let pairs = rounds_of(side)?.iter().zip(rounds_of(other)?);
-    Spread::of(pairs.filter_map(|(own, other)| Some(own.cpu_us? / other.cpu_us?)))
+    Spread::of(pairs.filter_map(|(own, other)| Some(measured(own)? / measured(other)?)))
 }
 
 /// The value that so many percent of the sorted samples do not exceed (nearest rank); 0 if there are none.

@@ -29,6 +29,8 @@ const GAP_US: u64 = 500;
 const TOGETHER: usize = 32;
 /// Streams at once where the CPU of streams is measured.
 const STREAMS_TOGETHER: usize = 16;
+/// The work that is also done by a gateway with all off.
+const PLAIN_WORK: &str = "plain request";
 /// The work that is also asked for in other protocols.
 const TRANSLATED_WORK: &str = "stream";
 /// A pause in which the proxy settles what the last answers left to do.
@@ -84,6 +86,8 @@ pub(crate) struct Stage {
     pub(crate) flowgate: Option<Flowgate>,
     /// The same with limits off.
     pub(crate) ungoverned: Option<Flowgate>,
+    /// The same without keys and ledger too.
+    pub(crate) bare: Option<Flowgate>,
 }
 
 impl Stage {
@@ -96,10 +100,11 @@ impl Stage {
         sides
     }
 
-    /// The same, and the gateway's other protocols where they are compared.
-    fn sides_of(&self, is_translated: bool) -> Vec<Side> {
-        let others = report::TRANSLATED.into_iter().filter(|_| is_translated && self.flowgate.is_some());
-        self.sides().into_iter().chain(others.map(Side::Translated)).collect()
+    /// The same for one kind of work, and the gateways that are compared there alone: with all off, and in other protocols.
+    fn sides_of(&self, work: &str) -> Vec<Side> {
+        let bare = self.bare.as_ref().filter(|_| work == PLAIN_WORK).map(|_| Side::Bare);
+        let others = report::TRANSLATED.into_iter().filter(|_| work == TRANSLATED_WORK && self.flowgate.is_some());
+        self.sides().into_iter().chain(bare).chain(others.map(Side::Translated)).collect()
     }
 
     /// Where a side takes requests of this shape.
@@ -117,6 +122,7 @@ impl Stage {
             Side::Ungoverned => {
                 (self.ungoverned.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
             }
+            Side::Bare => (self.bare.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
         };
         let protocol = if let Side::Translated(protocol) = side { protocol } else { Protocol::Chat };
         Ok(Target { address, key: key.to_owned(), protocol })
@@ -129,6 +135,7 @@ impl Stage {
             Side::Nginx => self.nginx.as_ref().map(|nginx| nginx.worker),
             Side::Flowgate | Side::Translated(_) => self.flowgate.as_ref().map(|flowgate| flowgate.id),
             Side::Ungoverned => self.ungoverned.as_ref().map(|flowgate| flowgate.id),
+            Side::Bare => self.bare.as_ref().map(|flowgate| flowgate.id),
         }
     }
 
@@ -205,14 +212,14 @@ pub(crate) fn latencies(stage: &Stage, size: Size) -> Result<Vec<Latency>> {
 pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
     let stream = |gap_us, is_cumulative| Shape::Stream { events: EVENTS, gap_us, is_cumulative };
     let works = [
-        ("plain request", Shape::Plain, TOGETHER, size.requests, Some(BAR_REQUEST)),
+        (PLAIN_WORK, Shape::Plain, TOGETHER, size.requests, Some(BAR_REQUEST)),
         (TRANSLATED_WORK, stream(GAP_US, false), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
         ("stream, usage in every event", stream(GAP_US, true), STREAMS_TOGETHER, size.streams, Some(BAR_STREAM)),
         ("stream, all events at once", stream(0, false), STREAMS_TOGETHER, size.streams, None),
     ];
     let mut costs = Vec::new();
     for (work, shape, connections, requests, bar) in works {
-        let sides = stage.sides_of(work == TRANSLATED_WORK);
+        let sides = stage.sides_of(work);
         let mut cost = Cost { work, bar, sides: sides.iter().copied().map(|side| (side, Vec::new())).collect() };
         for round in 0..size.rounds {
             progress(&format!("CPU of a {work}, round {} of {}", round + 1, size.rounds));
