@@ -69,25 +69,28 @@ impl Gateway {
     /// abandons the request, closes its upstream call and settles it.
     pub async fn serve(self: &Arc<Self>, request: Request<Incoming>, peer: IpAddr) -> Response<RelayBody> {
         let id = request_id::fresh();
-        let Some(asked) = request.headers().get(headers::KEEP_ALIVE).cloned() else {
-            return self.serve_guarded(request, peer, &id, None).await;
+        let (parts, body) = request.into_parts();
+        let mut body = Some(body);
+        let Some(asked) = parts.headers.get(headers::KEEP_ALIVE).cloned() else {
+            return self.serve_guarded(&parts, &mut body, peer, &id, None).await;
         };
-        let (keep_alive, signs) = patience::keep_alive(asked, Face::of(request.uri().path()));
+        let (keep_alive, signs) = patience::keep_alive(asked, Face::of(parts.uri.path()));
         let (gateway, own_id) = (self.clone(), id.clone());
-        let work = async move { gateway.serve_guarded(request, peer, &own_id, Some(keep_alive)).await };
+        let work = async move { gateway.serve_guarded(&parts, &mut body, peer, &own_id, Some(keep_alive)).await };
         signs.answer(Box::pin(work), &id).await
     }
 
     async fn serve_guarded(
         &self,
-        request: Request<Incoming>,
+        parts: &request::Parts,
+        body: &mut Option<Incoming>,
         peer: IpAddr,
         id: &str,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
-        let face = Face::of(request.uri().path());
+        let face = Face::of(parts.uri.path());
         // Pinned where it is: it is large, and would be moved into its guard.
-        let served = pin!(self.serve_unguarded(request, peer, id.to_owned(), keep_alive));
+        let served = pin!(self.serve_unguarded(parts, body, peer, id, keep_alive));
         match AssertUnwindSafe(served).catch_unwind().await {
             Ok(response) => response,
             Err(_panic) => {
@@ -108,33 +111,32 @@ impl Gateway {
 
     async fn serve_unguarded(
         &self,
-        request: Request<Incoming>,
+        parts: &request::Parts,
+        body: &mut Option<Incoming>,
         peer: IpAddr,
-        id: String,
+        id: &str,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
-        let (parts, body) = request.into_parts();
-        let mut body = Some(body);
         self.count_client_retry(&parts.headers);
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
             Ok(target) => target.for_reader(&parts.headers),
             Err(error) => {
-                let settlement = self.begin(&parts, Route::Other, id);
+                let settlement = self.begin(parts, Route::Other, id.to_owned());
                 return self.end_refused(settlement, &error.into(), Face::of(parts.uri.path()));
             }
         };
         let face = target.face;
         let snapshot = self.snapshot.load_full();
         if target.route == Route::Media && media::has_no_key(&parts.headers) && !snapshot.tenants.is_open() {
-            return self.signed(&snapshot, &target, &parts, id).await;
+            return self.signed(&snapshot, &target, parts, id.to_owned()).await;
         }
         let known = match self.identify(&snapshot, &parts.headers, peer) {
             // Neither a line in the log nor a label: whoever floods us with wrong keys fills neither.
             Err(error @ GatewayError::Throttled(_)) => return self.refuse(&error, &target.path),
             known => known,
         };
-        let settlement = self.begin(&parts, target.route, id.clone());
-        let mut exchange = match Exchange::authenticate(snapshot, known, &parts, target, settlement) {
+        let settlement = self.begin(parts, target.route, id.to_owned());
+        let mut exchange = match Exchange::authenticate(snapshot, known, parts, target, settlement) {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, face),
         };
@@ -142,14 +144,14 @@ impl Gateway {
         let revocation = exchange.tenant.revocation.clone();
         let answered = tokio::select! {
             biased;
-            answered = self.run(&mut exchange, &parts, &mut body) => answered,
+            answered = self.run(&mut exchange, parts, body) => answered,
             () = revocation.given() => Err(RelayError::Revoked.into()),
         };
         match answered {
             Ok(answered) => {
                 let (response, ending) = answers::finish(exchange, answered);
                 ending.written().await;
-                with_request_id(response, &id, face)
+                with_request_id(response, id, face)
             }
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
@@ -160,7 +162,7 @@ impl Gateway {
                 let mut response = self.end_refused(exchange.settlement, &error, face);
                 response.headers_mut().extend(limits);
                 answers::own_headers(response.headers_mut(), &called, &[]);
-                with_trace_id(response.map(|answer| answer.with_unread(body)), trace_id)
+                with_trace_id(response.map(|answer| answer.with_unread(body.take())), trace_id)
             }
         }
     }

@@ -16,8 +16,10 @@ use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::rewrite::Rewrite;
 use super::{conversation, cost, embeddings};
+use crate::bridge::pictures::Drawing;
 use crate::catalog::plan::{Candidate, Plan};
 use crate::catalog::policy::ThinkingRule;
+use crate::quota::ask::Ask;
 use crate::quota::budget::Amount;
 use crate::quota::sticky::Conversation;
 use crate::quota::{AdmitError, Refused};
@@ -40,14 +42,14 @@ impl Exchange {
         Box::pin(walk.run(self, body)).await
     }
 
-    /// Steps 5 to 10 with one model: estimate, admit, choose key, rewrite, call, read.
-    async fn candidate(
+    /// Step 5 for one model: what is sent to it, what that may cost, and what is held for it.
+    fn prepare(
         &mut self,
         candidate: Candidate,
         head: &RequestHead<'_>,
         body: &Bytes,
         is_fallback: bool,
-    ) -> Result<Answered, GatewayError> {
+    ) -> Result<Prepared, GatewayError> {
         let route = self.target.route;
         let Candidate { model, right, facts, .. } = candidate;
         let mut rewrite = Rewrite::plan(route, head, &model);
@@ -58,7 +60,7 @@ impl Exchange {
             let thinking = rewrite.thinking(head, facts.thinking, rule);
             thinking.map_err(|field| GatewayError::Thinking(field, model.id.clone()))?;
         }
-        let drawing = self.drawing(head, &model.id, &mut rewrite)?;
+        let drawing = self.drawing(head, &model.id, &mut rewrite)?.map(Box::new);
         rewrite.names.extend(is_fallback.then_some("fallback"));
         rewrite.names.extend_from_slice(&self.edits);
         self.calls(model.id, right, facts.price);
@@ -73,26 +75,44 @@ impl Exchange {
             self.settlement.paid = Some(self.hold(&wanted)?);
         }
         self.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
+        Ok(Prepared { body: rewrite.apply(body), edits: rewrite.names, ask, drawing })
+    }
+
+    /// Steps 5 to 10 with one model: estimate, admit, choose key, rewrite, call, read.
+    async fn candidate(
+        &mut self,
+        candidate: Candidate,
+        head: &RequestHead<'_>,
+        body: &Bytes,
+        is_fallback: bool,
+    ) -> Result<Answered, GatewayError> {
+        let Prepared { body, edits, ask, drawing } = self.prepare(candidate, head, body, is_fallback)?;
         if let Some(drawing) = drawing {
-            let rewritten = rewrite.apply(body);
-            return Box::pin(self.draw(drawing, rewritten, rewrite.names, ask)).await;
+            return Box::pin(self.draw(*drawing, body, edits, ask)).await;
         }
-        if let Some(batch) = embeddings::Batch::of(route, head) {
-            let rewritten = rewrite.apply(body);
-            let answered = batch.run(self, rewritten, rewrite.names).await?;
-            self.settlement.chosen(right.label());
+        if let Some(batch) = embeddings::Batch::of(self.target.route, head) {
+            let answered = batch.run(self, body, edits).await?;
+            self.settlement.chosen(self.right.label());
             return Ok(answered);
         }
-        let expected = Expected {
-            is_streaming: head.is_streaming,
-            is_usage_asked: head.is_usage_asked(),
-            edits: std::mem::take(&mut rewrite.names),
-        };
-        let suspect = embeddings::suspect(route, head);
-        let answer = self.call(RequestBody::Full(rewrite.apply(body)), ask.as_ref()).await?;
+        let expected = Expected { is_streaming: head.is_streaming, is_usage_asked: head.is_usage_asked(), edits };
+        let suspect = embeddings::suspect(self.target.route, head);
+        let answer = self.call(RequestBody::Full(body), ask.as_ref()).await?;
         let answered = answers::read(self, answer, expected).await;
         answered.map_err(|error| embeddings::name_suspect(error, suspect))
     }
+}
+
+/// A request as it goes to one model. What is only needed to get there is not kept while the answer is waited for: every
+/// request would carry it along.
+struct Prepared {
+    body: Bytes,
+    /// What was changed in it, by name.
+    edits: Vec<&'static str>,
+    /// What it may need; `None` where nothing limits it.
+    ask: Option<Ask>,
+    /// The pictures that it is for.
+    drawing: Option<Box<Drawing>>,
 }
 
 /// A request that has a choice.

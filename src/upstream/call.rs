@@ -75,12 +75,15 @@ pub struct Answer {
 impl Answer {
     /// Reads a refusal's body for its text, up to a length and within `limit` of time; empty when it
     /// cannot be read.
-    pub async fn read_refusal(self, limit: Duration) -> Bytes {
-        let read = Limited::new(self.response.into_body(), REFUSAL_BYTES).collect();
-        match tokio::time::timeout(limit, read).await {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            _ => Bytes::new(),
-        }
+    pub fn read_refusal(self, limit: Duration) -> impl Future<Output = Bytes> + Send {
+        // Few answers are refusals. What it takes to read one is kept apart, or every request would have room for it.
+        Box::pin(async move {
+            let read = Limited::new(self.response.into_body(), REFUSAL_BYTES).collect();
+            match tokio::time::timeout(limit, read).await {
+                Ok(Ok(collected)) => collected.to_bytes(),
+                _ => Bytes::new(),
+            }
+        })
     }
 }
 
