@@ -1,6 +1,11 @@
 //! What a request used, and how surely that is known.
 
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::ledger::Consumed;
 use crate::wire::json::{self, Object};
@@ -168,23 +173,19 @@ impl Usage {
 /// no object or has no count in it. Negative and absurd counts count as nothing, and a part is no more than its whole;
 /// [`Tokens::is_clamped`] says so.
 pub fn read(text: &str) -> Option<Tokens> {
-    let usage = Object::parse(text).ok()?;
-    let first = |keys: &[&str]| keys.iter().find_map(|key| count(usage.get(key)?.value));
-    let detail = |outer: &str, inner: &str| {
-        let details = Object::parse(usage.get(outer)?.value).ok()?;
-        count(details.get(inner)?.value)
-    };
-    let input = first(&["prompt_tokens", "input_tokens"]);
-    let output = first(&["completion_tokens", "output_tokens"]);
+    let usage: Report<'_> = serde_json::from_str(text).ok()?;
+    let input = usage.count(Field::PromptTokens).or_else(|| usage.count(Field::InputTokens));
+    let output = usage.count(Field::CompletionTokens).or_else(|| usage.count(Field::OutputTokens));
     if input.is_none() && output.is_none() {
-        let Count { value: input, is_clamped } = first(&["total_tokens"])?;
+        let Count { value: input, is_clamped } = usage.count(Field::TotalTokens)?;
         return Some(Tokens { input, is_clamped, ..Tokens::default() });
     }
-    let cached = detail("prompt_tokens_details", "cached_tokens").or_else(|| first(&["prompt_cache_hit_tokens"]));
+    let cached = usage.detail(Field::PromptTokensDetails, Field::CachedTokens);
+    let cached = cached.or_else(|| usage.count(Field::PromptCacheHitTokens));
     // Anthropic counts them beside the others.
-    let aside = first(&["cache_read_input_tokens"]).filter(|_| cached.is_none());
+    let aside = usage.count(Field::CacheReadInputTokens).filter(|_| cached.is_none());
     let (input, cached) = (input.map(|input| input.plus(aside)), cached.or(aside));
-    let reasoning = detail("completion_tokens_details", "reasoning_tokens");
+    let reasoning = usage.detail(Field::CompletionTokensDetails, Field::ReasoningTokens);
     let [input, output, cached, reasoning] = [input, output, cached, reasoning].map(Option::unwrap_or_default);
     Some(Tokens {
         input: input.value,
@@ -195,6 +196,72 @@ pub fn read(text: &str) -> Option<Tokens> {
             || cached.value > input.value
             || reasoning.value > output.value,
     })
+}
+
+/// The members of a report that are read, in all spellings.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Field {
+    PromptTokens,
+    InputTokens,
+    CompletionTokens,
+    OutputTokens,
+    TotalTokens,
+    PromptTokensDetails,
+    CompletionTokensDetails,
+    CachedTokens,
+    ReasoningTokens,
+    PromptCacheHitTokens,
+    CacheReadInputTokens,
+    #[serde(other)]
+    Other,
+}
+
+/// The value of each [`Field`] as it is written; of one that stands twice the last. Streams have a report in every event.
+#[derive(Debug, Default)]
+struct Report<'a>([Option<&'a RawValue>; Field::Other as usize]);
+
+impl<'a> Report<'a> {
+    fn count(&self, field: Field) -> Option<Count> {
+        count(self.get(field)?)
+    }
+
+    /// A count in a report within this one.
+    fn detail(&self, outer: Field, inner: Field) -> Option<Count> {
+        serde_json::from_str::<Report<'_>>(self.get(outer)?).ok()?.count(inner)
+    }
+
+    fn get(&self, field: Field) -> Option<&'a str> {
+        self.0.get(field as usize).copied().flatten().map(RawValue::get)
+    }
+}
+
+impl<'de> Deserialize<'de> for Report<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// Collects the members of a report.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Report<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut report = Report::default();
+        while let Some(field) = map.next_key::<Field>()? {
+            match report.0.get_mut(field as usize) {
+                Some(value) => *value = Some(map.next_value()?),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(report)
+    }
 }
 
 /// One count of a report.
