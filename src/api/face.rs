@@ -16,8 +16,8 @@ pub enum Face {
 impl Face {
     /// That of the callers of `path`.
     pub fn of(path: &str) -> Self {
-        let is_messages = |segment: &str| segment == "messages" || segment.starts_with("messages?");
-        if path.split('/').any(is_messages) { Self::Anthropic } else { Self::OpenAi }
+        let is_messages = |segment: &[u8]| segment == b"messages" || segment.starts_with(b"messages?");
+        if path.as_bytes().split(|byte| *byte == b'/').any(is_messages) { Self::Anthropic } else { Self::OpenAi }
     }
 
     /// The status of an error: Anthropic has one of its own for what is overloaded, by which its tools know that waiting helps.
