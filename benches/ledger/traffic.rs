@@ -120,7 +120,7 @@ impl Traffic {
         let cost = input * model as u64 * 1_000_000 + output * model as u64 * 4_000_000;
         let row = Row {
             seq,
-            id: format!("req_{:016x}{:016x}", self.chance(), self.chance()),
+            id: format!("req_{:016x}{:016x}", self.chance(), self.chance()).into(),
             at_ms: begins + since_first,
             key: self.keys[key].clone(),
             team: self.teams[team_of(key)].clone(),
@@ -145,7 +145,7 @@ impl Traffic {
             total_ms: 1000 + output * 20,
             attempts: 1,
             edits: self.edits[(luck % 3) as usize].clone(),
-            trace_id: format!("ti_{:016x}", self.chance()),
+            trace_id: format!("ti_{:016x}", self.chance()).into(),
             ..Row::default()
         };
         (places, row)

@@ -122,9 +122,9 @@ impl Exchange {
             self.learn(reservation, &refusal, is_governed);
             body = match spare {
                 Some(spare) if is_governed && refusals < MOST_REFUSALS => spare,
-                _ => return Err(GatewayError::Refused(refusal, self.settlement.model.clone())),
+                _ => return Err(GatewayError::Refused(refusal, self.settlement.model.to_string())),
             };
-            last = Some((refusal, self.settlement.model.clone()));
+            last = Some((refusal, self.settlement.model.to_string()));
         }
     }
 
@@ -151,7 +151,7 @@ impl Exchange {
         let model = &self.settlement.model;
         let wait = self.snapshot.quota.quota.starts_in(account, model, ask);
         let refused = Refused::Later { metric: None, wait };
-        GatewayError::Quota(AdmitError { refused, is_own: false }, model.clone())
+        GatewayError::Quota(AdmitError { refused, is_own: false }, model.to_string())
     }
 
     /// Whether the limits of an account are kept.

@@ -145,7 +145,7 @@ pub(super) async fn whole(
     answer::read(bytes, exchange.target.route.is_chat()).map_err(|fault| match fault {
         AnswerFault::Refused(body) => {
             let refusal = Refusal::read(200, &lease.account().mask(&body));
-            GatewayError::Refused(refusal, exchange.settlement.model.clone())
+            GatewayError::Refused(refusal, exchange.settlement.model.to_string())
         }
         other => other.into(),
     })
@@ -160,7 +160,7 @@ pub(super) async fn accepted(exchange: &Exchange, answer: Answer) -> Result<Answ
     if !status.is_client_error() && !status.is_server_error() {
         return Ok(answer);
     }
-    Err(GatewayError::Refused(refusal(exchange, answer).await, exchange.settlement.model.clone()))
+    Err(GatewayError::Refused(refusal(exchange, answer).await, exchange.settlement.model.to_string()))
 }
 
 /// What the upstream meant by an answer that is none.
@@ -246,7 +246,7 @@ fn broken(exchange: &Exchange, lease: &KeyLease, error: RelayError) -> GatewayEr
     match error {
         RelayError::Stream(StreamFault::Error(text)) => {
             let refusal = Refusal::read(200, &lease.account().mask(text.as_bytes()));
-            GatewayError::Refused(refusal, exchange.settlement.model.clone())
+            GatewayError::Refused(refusal, exchange.settlement.model.to_string())
         }
         other => other.into(),
     }

@@ -93,7 +93,7 @@ impl Exchange {
         if let Some(entry) = &mut self.settlement.entry {
             (entry.right, entry.price) = (right.label(), price);
         }
-        (self.settlement.model, self.right) = (model, right);
+        (self.settlement.model, self.right) = (model.into(), right);
     }
 
     /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.
@@ -145,7 +145,7 @@ impl Exchange {
     pub(super) fn note(&mut self, answer: &Answer) {
         self.settlement.attempts += answer.attempts;
         let trace = answer.response.headers().get(headers::TRACE_ID).and_then(headers::text);
-        self.settlement.trace_id = trace.map(str::to_owned);
+        self.settlement.trace_id = trace.map(Arc::from);
     }
 
     /// A body that is streamed upstream.

@@ -1,6 +1,8 @@
 //! `GET /flowgate/media/{name}`: pictures and videos that are kept, for the key that made them, and for whoever has their link.
 //! Nothing of them is held in memory but what is on its way.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 
@@ -57,7 +59,7 @@ impl Gateway {
         snapshot: &Snapshot,
         target: &Target,
         parts: &request::Parts,
-        id: String,
+        id: &Arc<str>,
     ) -> Response<RelayBody> {
         let mut settlement = self.begin(parts, target.route, id.clone());
         settlement.usage = Usage::nothing();
@@ -69,7 +71,7 @@ impl Gateway {
         (settlement.status, settlement.outcome) = (status.as_u16(), Outcome::Complete);
         let mut response = Response::new(RelayBody::Made(Made::new(pieces)));
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
-        with_request_id(response, &id, Face::OpenAi)
+        with_request_id(response, id, Face::OpenAi)
     }
 }
 

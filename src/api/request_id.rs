@@ -1,21 +1,21 @@
 //! Ids of requests: unique over restarts, without a lock or a system call.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 static SEED: LazyLock<[u64; 2]> = LazyLock::new(|| [RandomState::new().hash_one(0), RandomState::new().hash_one(1)]);
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A fresh id such as `req_6f1d0c2b9a8e4f7700000000000000a1`.
-pub(super) fn fresh() -> String {
+pub(super) fn fresh() -> Arc<str> {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut id = String::with_capacity(36);
     id.push_str("req_");
     for word in [mixed(SEED[0] ^ number), mixed(SEED[1].wrapping_add(number))] {
         id.extend((0..16).rev().map(|digit| hex(word >> (digit * 4))));
     }
-    id
+    id.into()
 }
 
 /// The lowest four bits as a digit.

@@ -85,7 +85,7 @@ impl Gateway {
         parts: &request::Parts,
         body: &mut Option<Incoming>,
         peer: IpAddr,
-        id: &str,
+        id: &Arc<str>,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
         let face = Face::of(parts.uri.path());
@@ -114,28 +114,28 @@ impl Gateway {
         parts: &request::Parts,
         body: &mut Option<Incoming>,
         peer: IpAddr,
-        id: &str,
+        id: &Arc<str>,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
         self.count_client_retry(&parts.headers);
         let target = match Target::parse(&parts.method, parts.uri.path(), parts.uri.query()) {
             Ok(target) => target.for_reader(&parts.headers),
             Err(error) => {
-                let settlement = self.begin(parts, Route::Other, id.to_owned());
+                let settlement = self.begin(parts, Route::Other, id.clone());
                 return self.end_refused(settlement, &error.into(), Face::of(parts.uri.path()));
             }
         };
         let face = target.face;
         let snapshot = self.snapshot.load_full();
         if target.route == Route::Media && media::has_no_key(&parts.headers) && !snapshot.tenants.is_open() {
-            return self.signed(&snapshot, &target, parts, id.to_owned()).await;
+            return self.signed(&snapshot, &target, parts, id).await;
         }
         let known = match self.identify(&snapshot, &parts.headers, peer) {
             // Neither a line in the log nor a label: whoever floods us with wrong keys fills neither.
             Err(error @ GatewayError::Throttled(_)) => return self.refuse(&error, &target.path),
             known => known,
         };
-        let settlement = self.begin(parts, target.route, id.to_owned());
+        let settlement = self.begin(parts, target.route, id.clone());
         let mut exchange = match Exchange::authenticate(snapshot, known, parts, target, settlement) {
             Ok(exchange) => exchange,
             Err((settlement, error)) => return self.end_refused(settlement, &error, face),
@@ -155,7 +155,7 @@ impl Gateway {
             }
             Err(error) => {
                 let error = answers::with_substitute(&exchange, error);
-                let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { String::new() };
+                let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { Arc::default() };
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
                 let mut limits = HeaderMap::new();
                 ratelimit::write(&mut limits, exchange.left(), face);
@@ -168,7 +168,7 @@ impl Gateway {
     }
 
     /// A request begins that will be counted, logged and traced.
-    pub(super) fn begin(&self, parts: &request::Parts, route: Route, id: String) -> Settlement {
+    pub(super) fn begin(&self, parts: &request::Parts, route: Route, id: Arc<str>) -> Settlement {
         let mut settlement = Settlement::begin(&self.metrics, route.label(), id);
         settlement.trace = RequestTrace::begin(&self.tracer, &parts.method, route.label(), &parts.headers);
         settlement

@@ -70,7 +70,7 @@ impl Exchange {
             entry.expected = cost::expected(ask.as_ref(), route, head, &self.settlement.model);
         }
         if self.settlement.paid.is_none() && self.is_budgeted(right) && !self.settlement.model.is_empty() {
-            let (model, size) = (self.settlement.model.as_str(), size.as_ref());
+            let (model, size) = (&*self.settlement.model, size.as_ref());
             let wanted = Wanted { model, right, facts: &facts, head, size, ask: ask.unwrap_or_default() };
             self.settlement.paid = Some(self.hold(&wanted)?);
         }

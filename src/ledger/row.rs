@@ -21,7 +21,7 @@ pub struct Row {
     /// that is filed twice is there once.
     pub seq: u64,
     /// The request's id, as its caller was told.
-    pub id: String,
+    pub id: Arc<str>,
     /// When it began (milliseconds since 1970, UTC).
     pub at_ms: u64,
     /// Name of the virtual key; `open` where there are none.
@@ -77,7 +77,7 @@ pub struct Row {
     /// Edits of the request and the answer, as in `x-flowgate-edits`.
     pub edits: Arc<str>,
     /// The upstream's id of the request.
-    pub trace_id: String,
+    pub trace_id: Arc<str>,
     /// What is strange about it.
     pub flags: Flags,
 }

@@ -166,7 +166,7 @@ impl Settlement {
 
     /// What metrics are told of its row: its team, what it cost, and whether the upstream may have seen it.
     pub(super) fn billed(&self) -> (Arc<str>, Option<Money>, bool) {
-        let Some(entry) = &self.entry else { return (Arc::from(""), Some(Money::ZERO), false) };
+        let Some(entry) = &self.entry else { return (Arc::default(), Some(Money::ZERO), false) };
         (entry.who.team.clone(), entry.cost(&self.usage), entry.is_open.load(Ordering::Relaxed))
     }
 
@@ -191,7 +191,7 @@ impl Settlement {
             tags: entry.who.tags.clone(),
             account: entry.account.get().cloned().unwrap_or_default(),
             asked: entry.asked.clone(),
-            model: self.model.as_str().into(),
+            model: self.model.clone(),
             right: entry.right.into(),
             endpoint: self.route.into(),
             status: self.status,

@@ -62,19 +62,19 @@ pub struct Settlement {
     /// When it was over.
     ended: Option<Instant>,
     /// Id of the request, also sent to the caller.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// Route template.
     pub route: &'static str,
     /// Name of the virtual key; empty until it is known.
     pub key: Arc<str>,
     /// Model called upstream; empty where there is none.
-    pub model: String,
+    pub model: Arc<str>,
     /// Status sent to the caller.
     pub status: u16,
     /// Tries it took.
     pub attempts: u32,
     /// The upstream's id of the request, for its support.
-    pub trace_id: Option<String>,
+    pub trace_id: Option<Arc<str>>,
     /// What went wrong, of the closed sets in `telemetry::metrics`; `None` where nothing did, or nobody knows.
     pub error: Option<&'static str>,
     /// Its span.
@@ -108,7 +108,7 @@ impl fmt::Debug for Settlement {
 
 impl Settlement {
     /// A request has begun.
-    pub fn begin(metrics: &Arc<Metrics>, route: &'static str, request_id: String) -> Self {
+    pub fn begin(metrics: &Arc<Metrics>, route: &'static str, request_id: Arc<str>) -> Self {
         let in_flight = metrics.in_flight(route);
         in_flight.inc();
         Self {
@@ -119,8 +119,8 @@ impl Settlement {
             ended: None,
             request_id,
             route,
-            key: Arc::from(""),
-            model: String::new(),
+            key: Arc::default(),
+            model: Arc::default(),
             status: CALLER_GONE,
             attempts: 0,
             trace_id: None,

@@ -230,7 +230,7 @@ mod tests {
         let job = example("a", 1, "ann", Phase::Done);
         let row = |seq| LedgerRow {
             seq,
-            id: format!("line-{seq}"),
+            id: format!("line-{seq}").into(),
             key: "ann".into(),
             input_tokens: 5,
             outcome: "complete".into(),

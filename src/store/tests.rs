@@ -8,7 +8,7 @@ use crate::ledger::{Query, Row, Store, StoreError};
 fn rows(seqs: std::ops::Range<u64>) -> Vec<Row> {
     let row = |seq| Row {
         seq,
-        id: "x".repeat(500),
+        id: "x".repeat(500).into(),
         key: format!("key-{seq}").into(),
         outcome: "complete".into(),
         usage: "exact".into(),

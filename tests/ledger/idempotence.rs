@@ -10,7 +10,7 @@ fn a_row_comes_back_as_it_was() {
         row(1),
         Row { seq: 2, ..Row::default() },
         Row { cost: Some(Money::MAX), asked: "Qwen/Qwen3-8B".into(), first_ms: None, ..row(3) },
-        Row { cost: Some(Money::ZERO), price: None, trace_id: String::new(), ..row(7) },
+        Row { cost: Some(Money::ZERO), price: None, trace_id: "".into(), ..row(7) },
     ];
     let ledger = Ledger::with(&filed);
     assert_eq!(ledger.store.rows(0, 10).unwrap(), filed);

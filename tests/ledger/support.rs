@@ -48,7 +48,7 @@ pub(super) fn noon(days: i64) -> u64 {
 pub(super) fn row(seq: u64) -> Row {
     Row {
         seq,
-        id: format!("req_{seq:032x}"),
+        id: format!("req_{seq:032x}").into(),
         at_ms: noon(0).saturating_add(seq),
         key: "ann".into(),
         team: "growth".into(),
@@ -76,7 +76,7 @@ pub(super) fn row(seq: u64) -> Row {
         total_ms: 500,
         attempts: 1,
         edits: "usage-once".into(),
-        trace_id: "ti_1".to_owned(),
+        trace_id: "ti_1".into(),
         ..Row::default()
     }
 }

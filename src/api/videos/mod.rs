@@ -181,7 +181,7 @@ impl Answered {
             upstream_id,
             who: exchange.tenant.who(),
             account: lease.account().name().clone(),
-            model: exchange.settlement.model.as_str().into(),
+            model: exchange.settlement.model.clone(),
             created_at: now(),
             finished_at: None,
             size,

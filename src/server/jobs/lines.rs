@@ -68,7 +68,7 @@ fn row(job: &Job, name: &str, answer: &Answer, facts: impl Fn(&str) -> Facts) ->
     let usage = if is_good || answer.usage.certainty == Certainty::Exact { answer.usage } else { Usage::nothing() };
     let price = facts(&answer.model).price.map(Price::of_batch);
     let mut row = Row {
-        id: format!("{}/{}", job.id, name.chars().take(MOST_NAME).collect::<String>()),
+        id: format!("{}/{}", job.id, name.chars().take(MOST_NAME).collect::<String>()).into(),
         key: job.who.key.clone(),
         team: job.who.team.clone(),
         tags: job.who.tags.clone(),
@@ -135,10 +135,7 @@ mod tests {
         let rows = read_rows(&lines);
         assert_eq!(rows.len(), 1);
         let row = &rows[0];
-        assert_eq!(
-            (row.seq, row.id.as_str(), &*row.key, &*row.endpoint, row.at_ms),
-            (11, "b1/a", "ann", "/batches", 7)
-        );
+        assert_eq!((row.seq, &*row.id, &*row.key, &*row.endpoint, row.at_ms), (11, "b1/a", "ann", "/batches", 7));
         assert_eq!((row.input_tokens, row.output_tokens, &*row.usage), (1000, 500, "exact"));
         let whole = Catalogue::builtin().cost("deepseek-ai/DeepSeek-V3", &row.consumed(), row.at()).unwrap();
         assert_eq!(row.cost.unwrap().times(2), whole);
