@@ -60,7 +60,7 @@ async fn the_examples_it_shows_work() {
         .lines()
         .filter(|line| !line.starts_with("#:hash"))
         // A program without traces refuses to be told where they go.
-        .filter(|line| flowgate::telemetry::trace::IS_BUILT_IN || !line.starts_with("#:endpoint"))
+        .filter(|line| flowgate::telemetry::trace::IS_BUILT_IN || !line.starts_with("#:endpoint = "))
         .map(|line| format!("{}\n", line.strip_prefix("#:").unwrap_or(line)))
         .collect();
     home.write("flowgate.toml", &text);
