@@ -136,8 +136,9 @@ async fn limits(State(state): State<AdminState>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], (state.limits)()).into_response()
 }
 
+/// Written beside the tasks that must not block: a page can be large.
 async fn metrics(State(state): State<AdminState>) -> Response {
-    match state.metrics.page(&*state.refresh) {
+    match tokio::task::spawn_blocking(move || state.metrics.page(&*state.refresh)).await {
         Ok(page) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -11,6 +11,7 @@ use tracing::{error, warn};
 
 use super::error::StartError;
 use super::events::{Event, EventRef, Failures, Postcard};
+use super::ledger::unusable;
 use super::quota::Accounts;
 use crate::config::Settings;
 use crate::ledger::{Book, Row};
@@ -73,7 +74,7 @@ impl Loaded {
         }
         let is_synced = settings.state.durability == Durability::Power;
         let database = Database::open(&settings.state.dir, is_synced);
-        let database = database.map_err(|error| StartError::Settings(error.to_string()))?;
+        let database = database.map_err(|error| StartError::Settings(unusable(&error)))?;
         Ok(Self { folder, journal: Arc::new(journal), database: Arc::new(database), snapshot })
     }
 

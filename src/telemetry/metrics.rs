@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 pub mod budget;
 mod families;
@@ -22,11 +22,12 @@ pub mod quota;
 mod requests;
 mod series;
 mod sets;
+mod text;
 pub mod traces;
 pub mod upstream;
 
 use budget::BudgetMetrics;
-use families::Families;
+use families::{Collectors, Families};
 use jobs::JobMetrics;
 use keys::KeyMetrics;
 use labels::ModelLabels;
@@ -41,14 +42,19 @@ use requests::RequestMetrics;
 use series::ByLabel;
 pub(super) use sets::operation;
 pub use sets::{REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
+use text::Shown;
 use traces::TraceMetrics;
 use upstream::UpstreamMetrics;
+
+/// By how much a page is usually larger than the one before at most (bytes; ours).
+const GROWTH: usize = 16 * 1024;
 
 /// The metrics of one gateway.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
-    pages: Mutex<()>,
+    collectors: Collectors,
+    /// The length of the last page (bytes).
+    pages: Mutex<usize>,
     labels: ModelLabels,
     requests: RequestMetrics,
     in_flight: IntGaugeVec,
@@ -92,22 +98,22 @@ impl Metrics {
     /// # Errors
     /// Only if two families had one name, which a test rules out.
     pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let metrics = Self::families(&registry)?;
+        let new = Families::default();
+        let mut metrics = Self::families(&new)?;
+        build_info(&new)?;
+        metrics.collectors = new.collectors();
         #[cfg(target_os = "linux")]
-        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        metrics.build_info()?;
+        metrics.collectors.add(prometheus::process_collector::ProcessCollector::for_self());
         metrics.initialise();
         Ok(metrics)
     }
 
-    fn families(registry: &Registry) -> prometheus::Result<Self> {
-        let new = Families { registry };
+    fn families(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
-            registry: registry.clone(),
+            collectors: Collectors::default(),
             pages: Mutex::default(),
             labels: ModelLabels::default(),
-            requests: RequestMetrics::new(&new)?,
+            requests: RequestMetrics::new(new)?,
             in_flight: new.gauges("flowgate_requests_in_flight", "Requests being served now.", &["route"])?,
             in_flights: ByLabel::default(),
             client_retries: new.counter(
@@ -131,27 +137,17 @@ impl Metrics {
             connections: new.gauge("flowgate_connections", "Client connections open on the data plane.")?,
             held_bytes: new.gauge("flowgate_request_body_bytes", "Bytes of request bodies held in memory.")?,
             panics: new.counter("flowgate_panics_total", "Panics caught; each cost one request.")?,
-            upstream: UpstreamMetrics::new(&new)?,
-            quota: QuotaMetrics::new(&new)?,
-            ledger: LedgerMetrics::new(&new)?,
-            budgets: BudgetMetrics::new(&new)?,
-            policy: PolicyMetrics::new(&new)?,
-            models: ModelMetrics::new(&new)?,
-            keys: KeyMetrics::new(&new)?,
-            media: MediaMetrics::new(&new)?,
-            jobs: JobMetrics::new(&new)?,
-            traces: TraceMetrics::new(&new)?,
+            upstream: UpstreamMetrics::new(new)?,
+            quota: QuotaMetrics::new(new)?,
+            ledger: LedgerMetrics::new(new)?,
+            budgets: BudgetMetrics::new(new)?,
+            policy: PolicyMetrics::new(new)?,
+            models: ModelMetrics::new(new)?,
+            keys: KeyMetrics::new(new)?,
+            media: MediaMetrics::new(new)?,
+            jobs: JobMetrics::new(new)?,
+            traces: TraceMetrics::new(new)?,
         })
-    }
-
-    fn build_info(&self) -> prometheus::Result<()> {
-        let info = IntGaugeVec::new(
-            Opts::new("flowgate_build_info", "Version of this program; always 1."),
-            &["version", "revision", "rustc"],
-        )?;
-        let revision = option_env!("FLOWGATE_COMMIT").unwrap_or("unknown");
-        info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision, env!("FLOWGATE_RUSTC")]).set(1);
-        self.registry.register(Box::new(info))
     }
 
     /// Known series start at 0, so that `rate()` sees the first event.
@@ -237,26 +233,30 @@ impl Metrics {
     }
 
     /// The text exposition format, version 0.0.4, after `refresh` has set the gauges that are set when the page is asked for.
-    /// One page at a time, so that nobody reads gauges that are being set for somebody else.
-    ///
-    /// # Errors
-    /// When a family cannot be written, which the encoder rules out for families made here.
-    pub fn page(&self, refresh: impl FnOnce()) -> prometheus::Result<Vec<u8>> {
-        let _alone = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+    /// One page at a time, so that nobody reads gauges that are being set for somebody else. Blocks for milliseconds; what
+    /// requests count in is not locked while the page is written.
+    pub fn page(&self, refresh: impl FnOnce()) -> Vec<u8> {
+        let mut size = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         refresh();
-        let mut families = self.registry.gather();
-        families.extend(gen_ai::renamed(&families));
-        families.sort_by(|left, right| left.name().cmp(right.name()));
-        let mut page = Vec::with_capacity(64 * 1024);
-        TextEncoder::new().encode(&families, &mut page)?;
-        Ok(page)
+        let families = self.collectors.collect();
+        let mut shown: Vec<Shown<'_>> = families.iter().map(Shown::own).chain(gen_ai::renamed(&families)).collect();
+        shown.sort_unstable_by_key(|family| family.name);
+        let mut page = Vec::with_capacity(*size + GROWTH);
+        shown.iter().for_each(|family| family.write(&mut page));
+        *size = page.len();
+        page
     }
 
     /// The same without a refresh.
-    ///
-    /// # Errors
-    /// As [`Self::page`].
-    pub fn render(&self) -> prometheus::Result<Vec<u8>> {
+    pub fn render(&self) -> Vec<u8> {
         self.page(|| {})
     }
+}
+
+fn build_info(new: &Families) -> prometheus::Result<()> {
+    let labels = ["version", "revision", "rustc"];
+    let info = new.gauges("flowgate_build_info", "Version of this program; always 1.", &labels)?;
+    let revision = option_env!("FLOWGATE_COMMIT").unwrap_or("unknown");
+    info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision, env!("FLOWGATE_RUSTC")]).set(1);
+    Ok(())
 }

@@ -159,7 +159,7 @@ async fn revoked_in_mid_stream_it_finishes_unless_it_is_to_be_cut() {
 async fn an_expired_key_is_refused_and_its_streams_are_cut() {
     let (home, emulator) = (Home::new(), slow_emulator(Duration::from_millis(50)).await);
     let gateway = gateway(&home, &emulator, "[keys]\non_revoke = \"cut\"").await;
-    let ann = create(&home, "ann", &["--expires", "3s"]).await;
+    let ann = create(&home, "ann", &["--expires", "6s"]).await;
     gateway.answers("anything", 401).await;
     gateway.answers(&ann, 200).await;
     let stream = gateway.stream(100_000, &ann).await;

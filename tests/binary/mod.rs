@@ -43,4 +43,6 @@ mod team;
 mod tls;
 mod tls_client;
 mod traces;
+mod troubleshooting;
 mod usage;
+mod walk;

@@ -31,7 +31,7 @@ async fn breaker(home: &Home) -> PathBuf {
 }
 
 /// A gateway whose disk breaks while the file `broken` is there.
-async fn gateway(home: &Home, emulator: &MockServer, more: &str) -> Gateway {
+pub(super) async fn gateway(home: &Home, emulator: &MockServer, more: &str) -> Gateway {
     home.write("ann.key", "sk-ann\n");
     home.write("flowgate.toml", &config(home, emulator, &format!("{more}\n{KEY}")));
     let library = breaker(home).await;
@@ -41,7 +41,7 @@ async fn gateway(home: &Home, emulator: &MockServer, more: &str) -> Gateway {
 }
 
 /// Where state is kept.
-fn state(home: &Home) -> PathBuf {
+pub(super) fn state(home: &Home) -> PathBuf {
     home.path(".local/share/flowgate")
 }
 

@@ -45,6 +45,7 @@ mod support;
 mod tables;
 #[cfg(feature = "otlp")]
 pub(crate) mod traces;
+mod troubleshooting;
 mod uploads;
 mod upstreams;
 mod urls;

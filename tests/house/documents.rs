@@ -54,7 +54,7 @@ fn page() -> String {
     let gauges =
         LimitGauges { account: "main", model: "m", metric: "rpm", source: "seen", limit: 1, used: 0, reserved: 0 };
     metrics.quota.limit(&gauges);
-    String::from_utf8(metrics.render().unwrap()).unwrap()
+    String::from_utf8(metrics.render()).unwrap()
 }
 
 /// The names of all of them.

@@ -10,3 +10,4 @@ mod layers;
 mod links;
 mod reference;
 mod source;
+pub(crate) mod troubleshooting;

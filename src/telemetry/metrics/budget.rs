@@ -37,7 +37,7 @@ pub struct BudgetGauges<'a> {
 }
 
 impl BudgetMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         const BUDGET: &[&str] = &["scope", "name", "period", "unit"];
         Ok(Self {
             limit: new.float_gauges("flowgate_budget_limit", "Most that may be spent in this day or month.", BUDGET)?,

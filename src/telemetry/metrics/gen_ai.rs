@@ -7,12 +7,13 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use prometheus::proto::{LabelPair, MetricFamily};
+use prometheus::proto::{Metric, MetricFamily};
 use prometheus::{Histogram, HistogramVec};
 
 use super::families::Families;
 use super::requests::Observation;
 use super::sets::operation;
+use super::text::Shown;
 
 /// OpenTelemetry, `gen_ai.client.operation.duration` (clients.md B2); three more for long answers (ours).
 const OPERATION_BUCKETS: &[f64] =
@@ -43,7 +44,7 @@ pub(super) struct GenAi {
 }
 
 impl GenAi {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             duration: new.histogram_of(
                 "gen_ai_client_operation_duration_seconds",
@@ -98,46 +99,22 @@ pub(super) struct Operation {
 }
 
 /// Those of `families` that OpenTelemetry has a name for, under that name.
-pub(super) fn renamed(families: &[MetricFamily]) -> Vec<MetricFamily> {
+pub(super) fn renamed(families: &[MetricFamily]) -> impl Iterator<Item = Shown<'_>> {
     let own = |name: &str| families.iter().find(|family| family.name() == name);
-    let renamed = RENAMED.iter().filter_map(|(name, new)| Some(rename(own(name)?, new)));
-    // A family without series is a fault to the encoder.
-    renamed.filter(|family| !family.get_metric().is_empty()).collect()
+    RENAMED.iter().filter_map(move |(name, new)| Some(Shown { name: new, family: own(name)?, labels }))
 }
 
-fn rename(family: &MetricFamily, name: &str) -> MetricFamily {
-    let mut family = family.clone();
-    family.set_name(name.to_owned());
-    family.mut_metric().retain(|metric| metric.get_label().iter().all(is_an_operation));
-    for metric in family.mut_metric() {
-        let mut labels: Vec<LabelPair> = metric.get_label().iter().flat_map(labels_of).collect();
-        labels.push(label(PROVIDER, SILICONFLOW));
-        labels.sort_by(|left, right| left.name().cmp(right.name()));
-        metric.set_label(labels);
-    }
-    family
-}
-
-/// Lists of models and the like are not.
-fn is_an_operation(own: &LabelPair) -> bool {
-    own.name() != "route" || operation(own.value()).is_some()
-}
-
-/// What a label of ours is there. The route stays beside its operation: several are one.
-fn labels_of(own: &LabelPair) -> Vec<LabelPair> {
-    match own.name() {
-        "model" => vec![label(MODEL, own.value())],
-        "route" => {
-            let operation = operation(own.value()).map(|operation| label(OPERATION, operation));
-            operation.into_iter().chain([own.clone()]).collect()
+/// What the labels of a series of ours are there. The route stays beside its operation: several are one. Lists of models and
+/// the like are no operation, and not there.
+fn labels(metric: &Metric) -> Option<Vec<(&str, &str)>> {
+    let mut labels = vec![(PROVIDER, SILICONFLOW)];
+    for own in metric.get_label() {
+        match own.name() {
+            "model" => labels.push((MODEL, own.value())),
+            "route" => labels.extend([(OPERATION, operation(own.value())?), ("route", own.value())]),
+            name => labels.push((name, own.value())),
         }
-        _ => vec![own.clone()],
     }
-}
-
-fn label(name: &str, value: &str) -> LabelPair {
-    let mut label = LabelPair::default();
-    label.set_name(name.to_owned());
-    label.set_value(value.to_owned());
-    label
+    labels.sort_unstable();
+    Some(labels)
 }

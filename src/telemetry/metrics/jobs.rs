@@ -19,7 +19,7 @@ pub struct JobMetrics {
 }
 
 impl JobMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             jobs: new.gauges("flowgate_jobs", "Videos and batches that are remembered.", &["kind", "state"])?,
             lines: new.counters(

@@ -19,7 +19,7 @@ pub struct KeyMetrics {
 }
 
 impl KeyMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             in_force: new.gauges("flowgate_keys", "Virtual keys in force, by where they are kept.", &["source"])?,
             throttled: new.counters(

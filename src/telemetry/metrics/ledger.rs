@@ -23,7 +23,7 @@ pub struct LedgerMetrics {
 }
 
 impl LedgerMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             pending: new
                 .gauge("flowgate_ledger_pending_rows", "Rows of requests that are over and wait for the database.")?,

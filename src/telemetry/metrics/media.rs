@@ -33,7 +33,7 @@ pub struct MediaMetrics {
 }
 
 impl MediaMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             files: new.gauge("flowgate_media_files", "Pictures and videos that are kept.")?,
             bytes: new.gauge("flowgate_media_bytes", "Bytes of pictures and videos that are kept.")?,

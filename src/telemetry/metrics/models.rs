@@ -13,7 +13,7 @@ pub struct ModelMetrics {
 }
 
 impl ModelMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             listed: new
                 .gauge("flowgate_models_listed", "Models in the upstream's list that is in use (0: none yet).")?,

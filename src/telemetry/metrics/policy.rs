@@ -21,7 +21,7 @@ pub struct PolicyMetrics {
 }
 
 impl PolicyMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         let choices = new.counters(
             "flowgate_model_choices_total",
             "Answers, by the right by which their model was called (free: it costs nothing).",

@@ -53,7 +53,7 @@ pub struct LimitGauges<'a> {
 }
 
 impl QuotaMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         const LIMIT: &[&str] = &["account", "model", "metric"];
         Ok(Self {
             limit: new.gauges(

@@ -68,7 +68,7 @@ pub(super) struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             requests: new.counters(
                 "flowgate_requests_total",
@@ -226,7 +226,7 @@ mod tests {
         metrics.observe(&seen);
         seen.route = "/v1/messages";
         metrics.observe(&seen);
-        let page = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let page = String::from_utf8(metrics.render()).unwrap();
         let counts: Vec<&str> = page
             .lines()
             .filter(|line| line.contains("model=\"m\"") && (line.contains("_total") || line.contains("_count")))

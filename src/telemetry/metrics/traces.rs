@@ -14,7 +14,7 @@ pub struct TraceMetrics {
 }
 
 impl TraceMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         let spans = new.counters(
             "flowgate_trace_spans_total",
             "Spans of traces that have ended, by what became of them.",

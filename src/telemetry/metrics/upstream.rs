@@ -21,7 +21,7 @@ pub struct UpstreamMetrics {
 }
 
 impl UpstreamMetrics {
-    pub(super) fn new(new: &Families<'_>) -> prometheus::Result<Self> {
+    pub(super) fn new(new: &Families) -> prometheus::Result<Self> {
         Ok(Self {
             errors: new.counters(
                 "flowgate_upstream_errors_total",

@@ -1,14 +1,16 @@
 //! Values of a TOML file: what is not named stays as it is, comments and order too.
 
 use super::setting::{Setting, Value};
-use toml_edit::{DocumentMut, Item, Table, TableLike};
+use toml_edit::{DocumentMut, Item, Table, TableLike, TomlError};
 
 /// `text` with the settings in it.
 ///
 /// # Errors
 /// Why the text cannot be changed.
 pub(in crate::cli::connect) fn changed(text: &str, settings: &[Setting]) -> Result<String, String> {
-    let mut document: DocumentMut = text.parse().map_err(|error| format!("it is no TOML: {error}"))?;
+    // The line alone: the error as a whole shows a part of the file, on lines of its own.
+    let parsed: Result<DocumentMut, TomlError> = text.parse();
+    let mut document = parsed.map_err(|error| format!("it is no TOML: {}", error.message()))?;
     for setting in settings {
         let (around, own) = setting.split();
         let is_wanted = matches!(setting.value, Value::Text(_) | Value::Number(_));
