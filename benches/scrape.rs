@@ -4,11 +4,12 @@
 #![allow(clippy::print_stderr, reason = "the size of the page stands beside its time")]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use flowgate::telemetry::metrics::quota::LimitGauges;
 use flowgate::telemetry::metrics::{MAX_MODELS, MAX_PAIRS, Metrics, Observation};
+use tokio::time::Instant;
 
 /// Where chats come from.
 const ROUTES: [&str; 3] = ["/chat/completions", "/messages", "/responses"];

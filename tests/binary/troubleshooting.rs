@@ -108,18 +108,25 @@ async fn keys_and_teams() {
     hold("Keys and teams", &[said, tokens(&home).await].concat());
 }
 
-/// What the admin plane says without its token, and with a wrong one.
+/// What the admin plane says without a token of its own, without the caller's, with a wrong one, and with many of them.
 async fn tokens(home: &Home) -> Said {
     let emulator = emulator().await;
     home.write("admin.token", "operator-0123456789abcdef\n");
-    let told = async |more: &str| {
-        let gateway = Gateway::before(home, &emulator, &format!("{KEY}{more}")).await;
-        let answer = gateway.admin_with("/api/keys", "wrong").await;
-        let told = format!("{} {}", answer.status().as_u16(), answer.text().await.unwrap());
-        gateway.stop().await;
-        told
-    };
-    vec![("no token", told("").await), ("a wrong token", told("[admin]\ntoken = { file = \"admin.token\" }\n").await)]
+    let shut = Gateway::before(home, &emulator, KEY).await;
+    let mut said = vec![("no token in the file", shut.admin_with("/api/keys", "wrong").await.text().await.unwrap())];
+    shut.stop().await;
+    let gateway =
+        Gateway::before(home, &emulator, &format!("{KEY}[admin]\ntoken = {{ file = \"admin.token\" }}\n")).await;
+    let ask = async || gateway.admin_with("/api/keys", "wrong").await.text().await.unwrap();
+    said.push(("no token", gateway.admin("/api/keys").await.text().await.unwrap()));
+    said.push(("a wrong token", ask().await));
+    for _ in 0..10 {
+        ask().await;
+    }
+    said.push(("many wrong tokens", ask().await));
+    gateway.stop().await;
+    // The texts stand in JSON there.
+    said.into_iter().map(|(occasion, page)| (occasion, page.replace("\\\"", "\""))).collect()
 }
 
 #[tokio::test]

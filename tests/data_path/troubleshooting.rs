@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::support::{Act, Got, MODEL, Rig, Script, Streamed, chat, chunk, json_answer, sse, stream};
 use crate::house::troubleshooting::hold;
@@ -84,11 +85,10 @@ async fn limits() -> Said {
     let keyed = |field: &str| format!("{ANN}{field}\n");
     let crowd = async |config: &str| {
         let rig = Rig::before(&slow.base_url(), config).await;
-        let first = tokio::spawn(rig.post(CHAT, chat(MODEL, "Hello").to_string()).bearer_auth(KEY).send());
-        rig.metric_becomes("flowgate_ledger_open_requests", &[], 1.0).await;
-        let told = told(&ask(&rig, MODEL).await);
-        first.abort();
-        told
+        let mut first = JoinSet::new();
+        first.spawn(rig.post(CHAT, chat(MODEL, "Hello").to_string()).bearer_auth(KEY).send());
+        slow.is_called().await;
+        told(&ask(&rig, MODEL).await)
     };
     vec![
         ("a limit of the account", mocked(&limited("rpm = 1"), MODEL, 2).await),

@@ -63,7 +63,8 @@ fn every_text_has_a_test_that_produces_it() {
     let with_texts = sections.iter().filter(|(_, texts)| !texts.is_empty()).map(|(heading, _)| heading.as_str());
     let mut with_texts: Vec<&str> = with_texts.collect();
     let mut held = [OF_THE_BINARY, OF_CALLERS].concat();
-    (with_texts.sort_unstable(), held.sort_unstable());
+    with_texts.sort_unstable();
+    held.sort_unstable();
     assert_eq!(with_texts, held);
     for (of, file) in
         [(OF_THE_BINARY, "tests/binary/troubleshooting.rs"), (OF_CALLERS, "tests/data_path/troubleshooting.rs")]
