@@ -140,6 +140,8 @@ async fn ledger_and_state() {
     let gateway = Gateway::before(&home, &emulator, KEY).await;
     said.push(("a lock", locked(&home, &gateway).await));
     let _stream = gateway.stream(1000, "sk-ann").await;
+    // What is lost is the end of this one.
+    assert_eq!(gateway.status_for("sk-ann").await, 200);
     drop(gateway);
     tear(&home);
     let gateway = Gateway::start(&home, &["--config", "flowgate.toml"]).await;

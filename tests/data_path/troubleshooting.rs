@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flowgate::mock::{MockSettings, start};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -81,20 +82,26 @@ async fn doors() -> Said {
 }
 
 async fn limits() -> Said {
-    let slow = Script::always(vec![Act::Stall]).await;
     let keyed = |field: &str| format!("{ANN}{field}\n");
-    let crowd = async |config: &str| {
+    // One more than `count` at once, of which the first is under way and the others are in line.
+    let crowd = async |config: &str, count: usize| {
+        let slow = Script::always(vec![Act::Stall]).await;
         let rig = Rig::before(&slow.base_url(), config).await;
-        let mut first = JoinSet::new();
-        first.spawn(rig.post(CHAT, chat(MODEL, "Hello").to_string()).bearer_auth(KEY).send());
-        slow.is_called().await;
+        let mut others = JoinSet::new();
+        for number in 0..count {
+            others.spawn(rig.post(CHAT, chat(MODEL, "Hello").to_string()).bearer_auth(KEY).send());
+            slow.is_called().await;
+            rig.metric_becomes("flowgate_queue_requests", &[], number as f64).await;
+        }
         told(&ask(&rig, MODEL).await)
     };
+    let waiting = format!("[queue]\nmax_waiting = 1\n{}", keyed("concurrency = 1"));
     vec![
         ("a limit of the account", mocked(&limited("rpm = 1"), MODEL, 2).await),
         ("a limit of the key", mocked(&keyed("rpm = 1"), MODEL, 2).await),
         ("more than a limit", mocked(&limited("tpm = 2"), MODEL, 1).await),
-        ("too many under way", crowd(&format!("{AT_ONCE}{}", keyed("concurrency = 1"))).await),
+        ("too many under way", crowd(&format!("{AT_ONCE}{}", keyed("concurrency = 1")), 1).await),
+        ("too many in line", crowd(&waiting, 2).await),
         ("a budget", mocked(&keyed("budget_per_day = \"0.000001 CNY\""), "deepseek-ai/DeepSeek-V3.2", 1).await),
         ("no price", mocked(&keyed("budget_per_day = \"1 CNY\""), "Some/Model", 1).await),
         ("free only", mocked("[models]\npolicy = \"free-only\"\n", "deepseek-ai/DeepSeek-V3.2", 1).await),
@@ -122,9 +129,9 @@ async fn silence_of_the_upstream() {
     // A port that was free a moment ago; connections to the other one are never accepted.
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let plain = Script::always(vec![Act::Close]).await;
+    let plain = start(MockSettings::default()).await.unwrap();
     let nobody = Rig::before(&format!("http://{gone}/v1"), AT_ONCE).await;
-    let handshake = Rig::before(&format!("https://{}/v1", plain.address), AT_ONCE).await;
+    let handshake = Rig::before(&plain.base_url().replacen("http:", "https:", 1), AT_ONCE).await;
     let config = AT_ONCE.replacen("[upstream]\n", "[upstream]\nconnect_timeout = \"200ms\"\n", 1);
     let slow = Rig::before(&format!("https://{}/v1", mute.local_addr().unwrap()), &config).await;
     let say = |text: &str| vec![Act::Say(text.as_bytes().to_vec()), Act::Close];
@@ -191,7 +198,8 @@ async fn streams_that_break() {
     let say = |data: &str| Act::Say(chunk(format!("data: {data}\n\n").as_bytes()));
     let end = Act::Say(b"0\r\n\r\n".to_vec());
     let busy = json!({"code": 50505, "message": "Model service overloaded. Please try again later.", "data": null});
-    let drip: Vec<Act> = (0..40).flat_map(|_| [say(": waiting"), Act::Wait(Duration::from_millis(100))]).collect();
+    let drip: Vec<Act> =
+        (0..40).flat_map(|_| [Act::Say(chunk(b": waiting\n\n")), Act::Wait(Duration::from_millis(100))]).collect();
     let said = vec![
         ("silence", broken(&[Act::Stall], "idle_timeout = \"200ms\"").await),
         ("no end", broken(&drip, "total_timeout = \"1s\"").await),
