@@ -81,10 +81,11 @@ fn verdict(tone: Tone) -> &'static str {
 async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, String> {
     let file =
         settings.file.as_ref().map_or("no file; the defaults hold".to_owned(), |file| file.display().to_string());
+    let live = limits::live(settings).await;
     let mut findings = vec![
         Finding::new("configuration", Tone::Good, file),
-        port("port", settings.server.listen),
-        port("admin port", settings.admin_listen),
+        port("port", settings.server.listen, live.is_some()),
+        port("admin port", settings.admin_listen, live.is_some()),
         keys(settings),
     ];
     for account in &settings.accounts {
@@ -93,7 +94,7 @@ async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, Strin
         let upstream = Upstream::new(settings.transport.clone(), vec![Arc::new(account)], |_| {})?;
         findings.extend(examine_account(&upstream, settings, model).await);
     }
-    findings.extend(tiers(settings).await);
+    findings.extend(tiers(settings, live.as_ref()));
     findings.push(Finding::new(
         "balance",
         Tone::Doubtful,
@@ -102,9 +103,11 @@ async fn examine(settings: &Settings, model: &str) -> Result<Vec<Finding>, Strin
     Ok(findings)
 }
 
-fn port(what: &'static str, address: SocketAddr) -> Finding {
+/// Whether the gateway can listen there; one that runs with these settings does so already.
+fn port(what: &'static str, address: SocketAddr, is_running: bool) -> Finding {
     match TcpListener::bind(address) {
         Ok(_free) => Finding::new(what, Tone::Good, format!("{address} is free")),
+        Err(_) if is_running => Finding::new(what, Tone::Good, format!("{address} is that of the gateway that runs")),
         Err(error) => Finding::new(
             what,
             Tone::Doubtful,
@@ -134,13 +137,12 @@ fn stored_keys(settings: &Settings) -> usize {
 }
 
 /// Each account's tier, and what a gateway that runs with these settings has seen that contradicts it.
-async fn tiers(settings: &Settings) -> Vec<Finding> {
-    let live = limits::live(settings).await;
+fn tiers(settings: &Settings, live: Option<&serde_json::Value>) -> Vec<Finding> {
     let finding = |view: server::TierView| {
         let tone = if view.is_doubtful { Tone::Doubtful } else { Tone::Good };
         Finding::new("tier", tone, view.text)
     };
-    server::tiers_of(settings, live.as_ref()).into_iter().map(finding).collect()
+    server::tiers_of(settings, live).into_iter().map(finding).collect()
 }
 
 async fn examine_account(upstream: &Upstream, settings: &Settings, model: &str) -> Vec<Finding> {

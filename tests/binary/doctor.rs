@@ -107,6 +107,19 @@ async fn a_taken_port_is_a_doubt() {
     assert!(line.contains(&address) && line.contains("--listen"), "{line}");
 }
 
+/// Whoever asks beside a gateway that runs need not wonder who has its ports.
+#[tokio::test]
+async fn the_ports_of_a_gateway_that_runs_are_in_order() {
+    let (home, emulator) = (Home::new(), emulator().await);
+    let gateway = Gateway::before(&home, &emulator, "").await;
+    let [data, admin] = [&gateway.base, &gateway.admin].map(|url| super::gateway::address(url).to_string());
+    let end = run(&home, &["doctor", "--config", "flowgate.toml", "--listen", &data, "--admin-listen", &admin]).await;
+    assert_eq!(end.code, Some(0), "{end:?}");
+    for line in [format!("ok   port: {data} is that"), format!("ok   admin port: {admin} is that")] {
+        assert!(end.stdout.contains(&line), "{line}: {end:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_configuration_that_is_wrong_ends_it() {
     let home = Home::new();
