@@ -14,9 +14,9 @@ use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::Routes;
-use crate::ledger::page::{self, Page};
+use crate::ledger::page::{self, Endings, Page};
 use crate::ledger::question::{self, QuestionError};
-use crate::ledger::{Row, Store, StoreError, date, export, report};
+use crate::ledger::{Query, Row, Store, StoreError, date, export, report};
 
 /// What the next page comes after; the last number that was looked at.
 pub const NEXT: &str = "x-flowgate-next";
@@ -49,9 +49,12 @@ enum Format {
 /// Which page of which rows.
 #[derive(Debug)]
 struct Wanted {
-    after: u64,
+    /// None: from the beginning, or from the end if the newest come first.
+    after: Option<u64>,
     limit: usize,
     format: Format,
+    is_newest_first: bool,
+    endings: Endings,
 }
 
 /// Method, path and answer of each route, below `/api`.
@@ -67,22 +70,29 @@ pub fn router(store: Arc<dyn Store>) -> Router {
 
 async fn usage(State(store): State<Arc<dyn Store>>, asked: Asked) -> Result<Response, Refused> {
     let today = date::today(SystemTime::now());
-    let query = question::parse(pairs(asked)?, today, date::month_around(today)).map_err(Refused::Question)?;
+    let (formats, rest): (Vec<_>, Vec<_>) = pairs(asked)?.into_iter().partition(|(name, _)| name == "format");
+    let is_csv = match formats.last().map(|(_, format)| format.as_str()) {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(Refused::Question(wrong("format", "json or csv"))),
+    };
+    let query = question::parse(rest, today, date::month_around(today)).map_err(Refused::Question)?;
     let report = reading(move || report(&*store, query)).await?;
-    Ok(typed("application/json", export::sums_json(&report)))
+    Ok(match is_csv {
+        true => typed("text/csv; charset=utf-8", export::sums_csv(&report)),
+        false => typed("application/json", export::sums_json(&report)),
+    })
 }
 
 async fn rows(State(store): State<Arc<dyn Store>>, asked: Asked) -> Result<Response, Refused> {
-    let (mut wanted, mut rest) = (Wanted { after: 0, limit: USUAL, format: Format::Json }, Vec::new());
+    let (mut wanted, mut rest) = (Wanted::default(), Vec::new());
     for (name, value) in pairs(asked)? {
         if !wanted.take(&name, &value).map_err(Refused::Question)? {
             rest.push((name, value));
         }
     }
     let query = question::parse(rest, date::today(SystemTime::now()), (0, u64::MAX)).map_err(Refused::Question)?;
-    let (after, limit) = (wanted.after, wanted.limit);
-    let page = reading(move || page::page(&*store, &query, after, limit)).await?;
-    Ok(wanted.write(&page))
+    reading(move || wanted.read(&*store, &query).map(|page| wanted.write(&page))).await
 }
 
 fn pairs(asked: Asked) -> Result<Vec<(String, String)>, Refused> {
@@ -98,15 +108,54 @@ async fn reading<T: Send + 'static>(
     read.map_err(|_panicked| Refused::Broken)?.map_err(Refused::Store)
 }
 
+fn wrong(name: &str, right: &str) -> QuestionError {
+    QuestionError { param: name.to_owned(), message: format!("{name}: write {right}") }
+}
+
+/// `429`, or `4xx` for all from 400 to 499.
+fn statuses(text: &str) -> Option<(u16, u16)> {
+    if let Some(hundreds) = text.strip_suffix("xx") {
+        let hundreds = hundreds.parse::<u16>().ok().filter(|hundreds| (1..=9).contains(hundreds))?;
+        return Some((hundreds * 100, hundreds * 100 + 99));
+    }
+    text.parse().ok().map(|status| (status, status))
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        let endings = Endings::default();
+        Self { after: None, limit: USUAL, format: Format::Json, is_newest_first: false, endings }
+    }
+}
+
 impl Wanted {
+    fn read(&self, store: &dyn Store, query: &Query) -> Result<Page, StoreError> {
+        match self.is_newest_first {
+            true => page::newest(store, query, &self.endings, self.after.unwrap_or(u64::MAX), self.limit),
+            false => page::oldest(store, query, &self.endings, self.after.unwrap_or(0), self.limit),
+        }
+    }
+
     /// Whether `name` was one of its own.
     fn take(&mut self, name: &str, value: &str) -> Result<bool, QuestionError> {
-        let wrong = |right: &str| QuestionError { param: name.to_owned(), message: format!("{name}: write {right}") };
+        let wrong = |right: &str| wrong(name, right);
         match name {
-            "after" => self.after = value.parse().map_err(|_| wrong("the number of a row"))?,
+            "after" => self.after = Some(value.parse().map_err(|_| wrong("the number of a row"))?),
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
                 self.limit = limit.ok_or_else(|| wrong("a number from 1 to 10000"))?;
+            }
+            "order" => {
+                let order = ["oldest", "newest"].iter().position(|order| *order == value);
+                self.is_newest_first = order.ok_or_else(|| wrong("oldest or newest"))? == 1;
+            }
+            "outcome" => {
+                let known = Row::OUTCOMES.contains(&value).then(|| value.to_owned());
+                self.endings.outcomes.push(known.ok_or_else(|| wrong(&Row::OUTCOMES.join(", ")))?);
+            }
+            "status" => {
+                let range = statuses(value).ok_or_else(|| wrong("a status such as 429, or 4xx for all like it"))?;
+                self.endings.statuses.push(range);
             }
             "format" => {
                 let formats = [("jsonl", Format::Jsonl), ("csv", Format::Csv), ("json", Format::Json)];

@@ -1,4 +1,5 @@
-//! The admin plane: metrics and health for everybody who reaches it, and the API for the operator, on an address of its own.
+//! The admin plane: metrics and health for everybody who reaches it, the page for browsers and the API for the
+//! operator, on an address of its own.
 //!
 //! Knows the metrics, what the rest lets it ask (is it ready? what changed since the last scrape?) and the desk where keys are
 //! made; nothing of requests. Start with [`router`]; everything that needs the operator's token is in `api`.
@@ -7,6 +8,7 @@ mod api;
 mod error;
 mod guard;
 mod keys;
+mod page;
 mod teams;
 
 pub mod ledger;
@@ -112,13 +114,14 @@ pub fn routes() -> Vec<(&'static str, String)> {
 
 /// Those that need no token.
 fn open_routes() -> Routes<AdminState> {
-    vec![
-        ("get", "/", get(async || "flowgate admin plane: /metrics /limits /healthz /readyz /api/openapi.json\n")),
+    let mut routes = vec![
         ("get", "/healthz", get(async || "ok\n")),
         ("get", "/readyz", get(ready)),
         ("get", "/metrics", get(metrics)),
         ("get", "/limits", get(limits)),
-    ]
+    ];
+    routes.extend(page::routes());
+    routes
 }
 
 /// 200 while requests are welcome, 503 once the gateway finishes its last streams, or while it cannot write requests down;

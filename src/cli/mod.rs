@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod connect;
 mod console;
+mod demo;
 mod desk;
 mod doctor;
 mod healthcheck;

@@ -8,9 +8,9 @@ use tracing::warn;
 
 use super::ConfigArguments;
 use super::console::Console;
+use super::demo::Demo;
 use super::signals::{self, End};
-use crate::config::{self, DemoUpstream, Environment, Overrides, Settings};
-use crate::mock::{self, MockServer, MockSettings};
+use crate::config::{self, Environment, Overrides, Settings};
 use crate::server::{Server, Source};
 use crate::telemetry::log;
 
@@ -27,34 +27,20 @@ pub(super) struct ServeArguments {
 pub(super) async fn run(arguments: ServeArguments, console: &Console) -> Result<ExitCode, String> {
     let environment = Environment::of_process()?;
     let mut overrides = arguments.config.overrides();
-    let emulator = if arguments.demo { Some(emulator().await?) } else { None };
-    overrides.upstream =
-        emulator.as_ref().map(|emulator| DemoUpstream { base_url: emulator.base_url(), api_key: DEMO_KEY.to_owned() });
+    let demo = if arguments.demo { Some(Demo::start(console).await?) } else { None };
+    demo.iter().for_each(|demo| demo.replace(&mut overrides));
     let settings = config::load(&overrides, &environment).map_err(|error| error.to_string())?;
     log::start(&settings.log, environment.is_colourless());
     if let (Some(file), lines @ 1..) = (environment.dotenv(), environment.skipped_lines()) {
         warn!("{}: {lines} lines are not NAME=value and were skipped; values with spaces need quotes", file.display());
     }
     let server = start(settings.clone(), overrides).await?;
-    greet(&settings, &server, arguments.demo, console);
+    greet(&settings, &server, demo.as_ref(), console);
     let result = serve(server).await;
-    if let Some(emulator) = emulator {
-        emulator.stop().await;
+    if let Some(demo) = demo {
+        demo.stop().await;
     }
     result
-}
-
-/// The key between gateway and emulator; it opens nothing else.
-const DEMO_KEY: &str = "sk-demo";
-
-async fn emulator() -> Result<MockServer, String> {
-    let settings = MockSettings {
-        api_keys: vec![DEMO_KEY.to_owned()],
-        first_token: std::time::Duration::from_millis(200),
-        token_interval: std::time::Duration::from_millis(20),
-        ..MockSettings::default()
-    };
-    mock::start(settings).await.map_err(|error| format!("cannot start the emulator: {error}"))
 }
 
 async fn start(settings: Settings, overrides: Overrides) -> Result<Server, String> {
@@ -84,12 +70,12 @@ async fn serve(server: Server) -> Result<ExitCode, String> {
 }
 
 /// Says where it is and what to do next.
-fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console) {
+fn greet(settings: &Settings, server: &Server, demo: Option<&Demo>, console: &Console) {
     let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
     let address = |address: Option<std::net::SocketAddr>| address.map_or("?".to_owned(), |address| address.to_string());
     let base = format!("{scheme}://{}", address(server.data_address()));
     let accounts: Vec<&str> = settings.accounts.iter().map(|account| account.name.as_str()).collect();
-    let upstream = if is_demo {
+    let upstream = if demo.is_some() {
         "the built-in emulator (answers are made up, nothing leaves this machine)".to_owned()
     } else {
         format!("{} (account {})", settings.transport.base_url, accounts.join(", "))
@@ -107,7 +93,12 @@ fn greet(settings: &Settings, server: &Server, is_demo: bool, console: &Console)
     console.say(&format!("  tier       {}; flowgate limits shows every limit", server.tiers().join(", ")));
     console.say(&format!("  keys       {keys}"));
     console.say(&format!("  config     {file}"));
-    console.say(&format!("  metrics    http://{}/metrics", address(server.admin_address())));
+    let admin = format!("http://{}", address(server.admin_address()));
+    // A browser sends no fragment to anybody; the page takes the token from it and out of the address.
+    let token = demo.and_then(|demo| demo.token(settings.admin_token));
+    let token = token.map(|token| format!("#token={token}")).unwrap_or_default();
+    console.say(&format!("  page       {admin}/{token}"));
+    console.say(&format!("  metrics    {admin}/metrics"));
     console.say(&format!("  try it     curl -s {base}/v1/chat/completions -H 'content-type: application/json' \\"));
     if server.keys().is_some() {
         console.say("               -H \"authorization: Bearer $YOUR_VIRTUAL_KEY\" \\");

@@ -39,8 +39,19 @@ pub struct Overrides {
     pub admin_listen: Option<std::net::SocketAddr>,
     /// The upstream and its key, in place of whatever is configured: the emulator of `--demo`.
     pub upstream: Option<DemoUpstream>,
+    /// Where state is kept, in place of whatever is configured: the folder that goes with the demo.
+    pub state_dir: Option<PathBuf>,
+    /// Hash of the operator's token where the file names none: the demo's.
+    pub admin_token: Option<crate::tenant::KeyHash>,
     /// Whether nobody will be called, so that accounts need no keys.
     pub is_keyless: bool,
+}
+
+impl Overrides {
+    /// Whether anything is kept on the disk: not by a demo without a folder.
+    pub fn is_kept(&self) -> bool {
+        self.upstream.is_none() || self.state_dir.is_some()
+    }
 }
 
 /// An upstream that needs no account.

@@ -57,6 +57,12 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// [`StoreError`].
     fn rows(&self, after: u64, most: usize) -> Result<Vec<Row>, StoreError>;
 
+    /// Rows with numbers below `before`, the largest first, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn rows_before(&self, before: u64, most: usize) -> Result<Vec<Row>, StoreError>;
+
     /// Between which numbers all rows of these days lie, both included; others may lie there too. `None` where there are
     /// no rows of these days.
     ///

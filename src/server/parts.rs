@@ -53,8 +53,7 @@ impl Parts {
         let metrics = Arc::new(Metrics::new().map_err(StartError::told)?);
         let built = Built::new(of_file, &metrics).map_err(StartError::Settings)?;
         let (tracer, traces) = Tracer::new(of_file.traces.as_ref(), &metrics).map_err(StartError::Settings)?;
-        // The demo leaves nothing behind.
-        let is_kept = source.overrides.upstream.is_none();
+        let is_kept = source.overrides.is_kept();
         let mut loaded = if is_kept { Some(Loaded::open(of_file)?) } else { None };
         let (keys, settings) = keys_of(of_file, is_kept, &metrics)?;
         let accounting = Accounting::new(&settings, loaded.as_mut(), &metrics)?;

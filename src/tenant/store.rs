@@ -68,8 +68,10 @@ pub enum KeyError {
     /// What was written is wrong: every fault.
     #[error("{}", .0.join("\n"))]
     Fields(Vec<String>),
-    /// The demo keeps nothing.
-    #[error("the demo keeps no keys; run flowgate serve without --demo")]
+    /// A demo without a folder keeps nothing.
+    #[error(
+        "this demo keeps no keys: it could not make a folder for temporary files; set TMPDIR, or run flowgate serve without --demo"
+    )]
     NotKept,
     /// The system gave no randomness.
     #[error("the system gives no random bits for a secret")]

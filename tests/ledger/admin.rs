@@ -116,6 +116,9 @@ impl Store for Broken {
     fn rows(&self, _: u64, _: usize) -> Result<Vec<Row>, StoreError> {
         panic!("this is a test")
     }
+    fn rows_before(&self, _: u64, _: usize) -> Result<Vec<Row>, StoreError> {
+        Err(self.0.clone())
+    }
     fn forget(&self, _: u64, _: usize) -> Result<u64, StoreError> {
         Err(self.0.clone())
     }

@@ -36,5 +36,5 @@ pub(super) fn read(
     if let Some((_, key)) = keys.iter().find(|(hash, _)| Some(*hash) == token) {
         section.fault("token", format_args!("is the secret of the key `{}`; make one of its own", key.name));
     }
-    (listen, token)
+    (listen, token.or(overrides.admin_token))
 }

@@ -136,9 +136,7 @@ impl Settings {
             server,
             admin_listen,
             admin_token,
-            state: root.section("state", |section| {
-                state::read(section, overrides.upstream.is_none() && !overrides.is_keyless)
-            }),
+            state: root.section("state", |section| state::read(section, overrides)),
             ledger: root.section("ledger", ledger::read),
             jobs: root.section("jobs", jobs::read),
             media: root.section("media", media::read),

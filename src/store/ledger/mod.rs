@@ -42,6 +42,10 @@ impl Store for Database {
         self.read(|connection| rows::rows(connection, after, most))
     }
 
+    fn rows_before(&self, before: u64, most: usize) -> Result<Vec<Row>, StoreError> {
+        self.read(|connection| rows::rows_before(connection, before, most))
+    }
+
     fn span(&self, from_day: u64, until_day: u64) -> Result<Option<(u64, u64)>, StoreError> {
         self.read(|connection| days::span(connection, from_day, until_day))
     }

@@ -13,16 +13,24 @@ const SELECT: &str = "SELECT seq, r.id, at_ms, key, team, tags, account, asked, 
     u.word, input_tokens, output_tokens, cached_tokens, reasoning_tokens, images, videos, spoken_bytes, audio_ms, cost_picos, p.word, queued_ms,
     first_ms, total_ms, attempts, e.word, trace_id, flags FROM ledger_row r
     LEFT JOIN ledger_group g ON g.id = group_id LEFT JOIN ledger_word o ON o.id = outcome
-    LEFT JOIN ledger_word u ON u.id = usage LEFT JOIN ledger_word p ON p.id = price LEFT JOIN ledger_word e ON e.id = edits
-    WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+    LEFT JOIN ledger_word u ON u.id = usage LEFT JOIN ledger_word p ON p.id = price LEFT JOIN ledger_word e ON e.id = edits";
 
 /// At most `most` rows with numbers above `after`.
 ///
 /// # Errors
 /// What the database says.
 pub(super) fn rows(connection: &Connection, after: u64, most: usize) -> rusqlite::Result<Vec<Row>> {
-    let mut select = connection.prepare_cached(SELECT)?;
+    let mut select = connection.prepare_cached(&format!("{SELECT} WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?;
     select.query_map([stored(after), stored(most as u64)], row)?.collect()
+}
+
+/// At most `most` rows with numbers below `before`, the largest first.
+///
+/// # Errors
+/// What the database says.
+pub(super) fn rows_before(connection: &Connection, before: u64, most: usize) -> rusqlite::Result<Vec<Row>> {
+    let mut select = connection.prepare_cached(&format!("{SELECT} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?;
+    select.query_map([stored(before), stored(most as u64)], row)?.collect()
 }
 
 /// The largest number that was filed, still there or not.
