@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-use super::gateway::{Gateway, client, emulator};
+use super::gateway::{ANYWHERE, Gateway, client, emulator};
 use super::keys::create;
-use super::program::Home;
+use super::program::{Home, flowgate};
 
 const TOKEN: &str = "operator-canary-0123456789";
 
@@ -144,13 +144,15 @@ async fn a_new_token_is_in_force_as_soon_as_its_file_changes() {
     gateway.stop().await;
 }
 
-/// The demo has keys of its file only, and says so.
+/// A demo without a folder has keys of its file only, and says so.
 #[tokio::test]
-async fn the_demo_keeps_no_keys() {
+async fn a_demo_without_a_folder_keeps_no_keys() {
     let home = Home::new();
     home.write("admin.token", TOKEN);
     home.write("flowgate.toml", "[admin]\ntoken = { file = \"admin.token\" }\n");
-    let gateway = Gateway::start(&home, &["--demo", "--config", "flowgate.toml"]).await;
+    let mut command = flowgate(&home, &[&["serve", "--demo", "--config", "flowgate.toml"], &ANYWHERE[..]].concat());
+    command.env("TMPDIR", home.path("nowhere"));
+    let gateway = Gateway::from(command).await;
     assert_eq!(got(&gateway, "post", "/api/keys", json!({"name": "ann"})).await.0, 409);
     assert_eq!(got(&gateway, "get", "/api/keys", Value::Null).await.1["data"], json!([]));
     gateway.stop().await;

@@ -26,6 +26,7 @@ mod media;
 mod messages;
 mod models;
 mod models_file;
+mod page;
 mod program;
 mod quota;
 mod readme;

@@ -202,11 +202,13 @@ async fn a_key_sees_its_own_usage_only() {
     assert_eq!(answer.status(), 405);
 }
 
-/// The demo keeps nothing, and says so.
+/// A demo without a folder keeps nothing, and says so.
 #[tokio::test]
-async fn the_demo_has_no_usage() {
+async fn a_demo_without_a_folder_has_no_usage() {
     let home = Home::new();
-    let gateway = Gateway::start(&home, &["--demo"]).await;
+    let mut command = flowgate(&home, &[&["serve", "--demo"], &super::gateway::ANYWHERE[..]].concat());
+    command.env("TMPDIR", home.path("nowhere"));
+    let gateway = Gateway::from(command).await;
     let own: Value = gateway.get("/flowgate/usage").send().await.unwrap().json().await.unwrap();
     assert_eq!(
         (&own["today"]["total"]["requests"], own["note"].as_str().unwrap().contains("--demo")),

@@ -76,6 +76,57 @@ async fn rows_come_in_pages() {
     assert_eq!(end["has_more"], false);
 }
 
+/// Pages from the end follow each other without gap or repeat, and meet the ones from the beginning.
+#[tokio::test]
+async fn the_newest_rows_come_first_if_asked_for() {
+    let (_folder, store) = filled();
+    let seqs = |page: &Value| -> Vec<u64> {
+        page["data"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect()
+    };
+    let first = json(&store, "/api/ledger?order=newest&limit=4").await;
+    assert_eq!((seqs(&first), &first["next"], &first["has_more"]), (vec![11, 10, 9, 8], &8.into(), &true.into()));
+    let second = json(&store, "/api/ledger?order=newest&limit=4&after=8").await;
+    assert_eq!((seqs(&second), &second["has_more"]), (vec![7, 6, 5, 4], &true.into()));
+    let last = json(&store, "/api/ledger?order=newest&limit=4&after=4").await;
+    assert_eq!((seqs(&last), &last["has_more"]), (vec![3, 2, 1], &false.into()));
+    let ann = json(&store, &format!("/api/ledger?order=newest&key=ann&limit=1&{DAYS}")).await;
+    assert_eq!((seqs(&ann), &ann["has_more"]), (vec![10], &true.into()));
+    let none = json(&store, "/api/ledger?order=newest&after=1").await;
+    assert_eq!((seqs(&none), &none["has_more"]), (vec![], &false.into()));
+    let never = json(&store, "/api/ledger?order=newest&from=2020-01-01&until=2020-01-02").await;
+    assert_eq!((seqs(&never), &never["has_more"]), (vec![], &false.into()));
+}
+
+#[tokio::test]
+async fn rows_are_chosen_by_how_they_ended() {
+    let Ledger { folder: _folder, store } = Ledger::new();
+    let ended = |seq, status, outcome: &str| Row { status, outcome: outcome.to_owned().into(), ..row(seq) };
+    let rows = [ended(1, 200, "complete"), ended(2, 429, "refused"), ended(3, 404, "refused"), ended(4, 502, "broken")];
+    store.file(&rows).unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    for (asked, expected) in [
+        ("status=429", &[2][..]),
+        ("status=4xx", &[2, 3]),
+        ("status=429&status=5xx", &[2, 4]),
+        ("outcome=refused", &[2, 3]),
+        ("outcome=refused&outcome=broken&status=5xx", &[4]),
+        ("outcome=refused&order=newest", &[3, 2]),
+        ("outcome=unknown", &[]),
+    ] {
+        let page = json(&store, &format!("/api/ledger?{asked}")).await;
+        let seqs: Vec<u64> = page["data"].as_array().unwrap().iter().map(|row| row["seq"].as_u64().unwrap()).collect();
+        assert_eq!(seqs, expected, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn sums_come_as_csv_too() {
+    let (_folder, store) = filled();
+    let (_, headers, csv) = get(store.clone(), &format!("/api/usage?{DAYS}&by=key&format=csv")).await;
+    assert_eq!((csv.lines().count(), &headers["content-type"]), (3, &"text/csv; charset=utf-8".parse().unwrap()));
+    assert!(csv.starts_with("key,requests,"), "{csv}");
+}
+
 #[tokio::test]
 async fn what_is_not_understood_is_an_error_object() {
     let (_folder, store) = filled();
@@ -89,6 +140,10 @@ async fn what_is_not_understood_is_an_error_object() {
         ("/api/ledger?limit=0", "limit"),
         ("/api/ledger?limit=10001", "limit"),
         ("/api/ledger?format=xml", "format"),
+        ("/api/ledger?order=random", "order"),
+        ("/api/ledger?outcome=fine", "outcome"),
+        ("/api/ledger?status=xx", "status"),
+        ("/api/usage?format=xml", "format"),
         ("/api/ledger?until=2026-02-30", "until"),
     ] {
         let (status, _, body) = get(store.clone(), path).await;

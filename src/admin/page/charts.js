@@ -6,8 +6,8 @@ const colour = name => getComputedStyle(document.documentElement).getPropertyVal
 const faint = text => `color-mix(in srgb, ${text} 14%, transparent)`
 
 /** A chart. `series`: `{label, colour, fill}`; `write` writes a value. Draws nothing until `set`. */
-export function chart({ title, series, write, height = 180, x, isBars = false }) {
-  const legend = el('ul', { class: 'legend' })
+export function chart({ title, series, write, height = 170, x, isBars = false }) {
+  const legend = el('ul', { class: isBars ? 'legend heap' : 'legend' })
   const box = el('div', { class: 'plot', role: 'img', 'aria-label': title })
   const node = el('figure', { class: 'card chart' }, el('figcaption', {}, el('h2', {}, title), legend), box)
   const state = { plot: null, data: null, shown: [], series, write, height, x, isBars, box, legend, title }
@@ -78,7 +78,7 @@ function options(state) {
     padding: [8, 8, 0, 0],
     scales: { x: { ...time, range: state.x ? (_, low, high) => [low - 0.6, high + 0.6] : undefined }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, values: values || undefined, incrs: state.x ? [1, 2, 5, 7, 14, 30] : undefined, ...(state.x ? {} : { values: '{HH}:{mm}' }) },
+      { ...axis, size: 26, gap: 4, grid: { show: false }, space: 70, values: values || undefined, incrs: state.x ? [1, 2, 5, 7, 14, 30] : undefined, ...(state.x ? {} : { values: '{HH}:{mm}' }) },
       { ...axis, size: 52, space: 34, values: (_, splits) => splits.map(split => state.write(split)) },
     ],
     series: [{}, ...state.series.map(one => shape(state, one))],

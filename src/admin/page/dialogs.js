@@ -40,6 +40,7 @@ export async function submit(event, button, fault, act) {
     await act()
   } catch (error) {
     fault.replaceChildren(failure(error))
+    fault.scrollIntoView({ block: 'nearest' })
   } finally {
     button.disabled = false
   }

@@ -57,7 +57,7 @@ export const empty = (title, hint) => el('div', { class: 'empty' }, el('p', { cl
 
 /** Something that went wrong, with what the server said. */
 export const failure = error =>
-  el('div', { class: 'fault', role: 'alert' }, el('p', {}, error.message), error.faults?.length ? el('ul', {}, error.faults.map(fault => el('li', {}, fault))) : null)
+  el('div', { class: 'fault', role: 'alert' }, error.faults?.length > 1 ? el('ul', {}, error.faults.map(fault => el('li', {}, fault))) : el('p', {}, error.message))
 
 /** A word with a colour. */
 export const badge = (text, tone, title) => el('span', { class: `badge ${tone}`, title }, text)

@@ -24,16 +24,16 @@ export const percent = value => numbers({ style: 'percent', maximumFractionDigit
 /** ¥1.25; small amounts keep their digits. */
 export function money(value) {
   const amount = Number(value)
-  const digits = amount === 0 || Math.abs(amount) >= 1 ? 2 : Math.abs(amount) >= 0.01 ? 4 : 6
+  const digits = amount === 0 || Math.abs(amount) >= 1 ? 2 : Math.abs(amount) >= 0.001 ? 4 : 6
   return numbers({ style: 'currency', currency: 'CNY', currencyDisplay: 'narrowSymbol', minimumFractionDigits: 2, maximumFractionDigits: digits }).format(amount)
 }
 
-const unit = (value, name, digits = 0) => numbers({ style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits }).format(value)
+const unit = (value, name, unitDisplay = 'short', digits = 0) => numbers({ style: 'unit', unit: name, unitDisplay, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
 
-/** 3 days 4 hr; 2.1 sec; 240 ms */
-export function span(ms) {
-  if (ms < 1000) return unit(ms, 'millisecond')
-  if (ms < 60_000) return unit(ms / 1000, 'second', ms < 10_000 ? 1 : 0)
+/** 3 days 4 hr; 2.1 sec; 240 ms; `narrow` is 3d 4h. */
+export function span(ms, width) {
+  if (ms < 1000) return unit(ms, 'millisecond', width)
+  if (ms < 60_000) return unit(ms / 1000, 'second', width, ms < 10_000 ? 1 : 0)
   const parts = [['day', 86_400_000], ['hour', 3_600_000], ['minute', 60_000], ['second', 1000]]
   const first = parts.findIndex(([, size]) => ms >= size)
   let rest = ms
@@ -42,7 +42,7 @@ export function span(ms) {
     .map(([name, size]) => {
       const count = Math.floor(rest / size)
       rest -= count * size
-      return count && unit(count, name)
+      return count && unit(count, name, width)
     })
     .filter(Boolean)
     .join(' ')

@@ -3,7 +3,7 @@
 import { call, name } from './api.js'
 import { confirm, dialog, toast } from './dialogs.js'
 import { badge, card, el, empty, failure, sync, table } from './dom.js'
-import { moment, number } from './format.js'
+import { moment, money, number } from './format.js'
 import { KEY_GROUPS, fieldsDialog } from './key-form.js'
 import { repeat } from './live.js'
 import { teams as teamCard } from './teams.js'
@@ -17,7 +17,7 @@ const BUDGETS = ['budget_per_day', 'budget_per_month', 'tokens_per_day', 'tokens
 /** What a key may use, in few words. */
 function summary(fields) {
   const limits = LIMITS.filter(own => own in fields).map(own => `${own === 'concurrency' ? t('key.concurrency') : own.toUpperCase()} ${number(fields[own])}`)
-  const budgets = BUDGETS.filter(own => own in fields).map(own => `${t(`key.${own}`)} ${typeof fields[own] === 'number' ? number(fields[own]) : fields[own]}`)
+  const budgets = BUDGETS.filter(own => own in fields).map(own => t(`sum.${own}`, { n: typeof fields[own] === 'number' ? number(fields[own]) : money(fields[own].replace(/ CNY$/, '')) }))
   const lists = ['models', 'endpoints', 'tags'].filter(own => fields[own]).map(own => `${t(`key.${own}`)}: ${fields[own].join(', ')}`)
   const policy = fields.policy ? [t(`policy.${fields.policy}`)] : []
   return [...limits, ...budgets, ...lists, ...policy]
@@ -57,12 +57,12 @@ function fill(row, key, act) {
   const words = summary(fields)
   row.replaceChildren(
     el('th', { scope: 'row', class: 'name' }, key.name, key.prefix ? el('code', {}, `${key.prefix}…`) : el('small', { class: 'muted' }, t('keys.file'))),
-    el('td', {}, state, key.previous_until ? el('small', { class: 'muted' }, t('keys.previous', { until: moment(key.previous_until) })) : null, key.faults ? el('small', { class: 'bad' }, key.faults) : null),
-    el('td', {}, fields.team ?? '–', fields.owner ? el('small', { class: 'muted' }, fields.owner) : null),
+    el('td', { class: 'tag' }, state, key.previous_until ? el('small', { class: 'muted' }, t('keys.previous', { until: moment(key.previous_until) })) : null, key.faults ? el('small', { class: 'bad' }, key.faults) : null),
+    el('td', { data: { label: t('column.team') } }, fields.team ?? '–', fields.owner ? el('small', { class: 'muted' }, fields.owner) : null),
     el('td', { class: 'text grow' }, words.length ? words.join(' · ') : t('keys.unlimited')),
-    el('td', {}, fields.expires ? moment(fields.expires) : '–'),
-    el('td', {}, key.created ? moment(key.created) : '–'),
-    el('td', { class: 'n' }, actions(key, act)))
+    el('td', { data: { label: t('column.expires') } }, fields.expires ? moment(fields.expires) : '–'),
+    el('td', { data: { label: t('column.created') } }, key.created ? moment(key.created) : '–'),
+    el('td', { class: 'n wide' }, actions(key, act)))
   if (hadFocus) row.querySelector('button, a')?.focus()
 }
 
@@ -72,6 +72,7 @@ function mount(main) {
   const [fault, none] = [el('div', {}), el('div', {})]
   const columns = [[t('column.key'), 'name'], [t('column.state')], [t('column.team')], [t('column.may'), 'grow'], [t('column.expires')], [t('column.created')], [t('column.actions'), 'n']]
   const list = table(t('keys'), columns)
+  list.box.classList.add('folds')
   const state = { keys: [], teams: [] }
   const groups = teamCard(() => asking.now())
   const names = () => state.teams.map(team => team.name)
@@ -94,6 +95,7 @@ function mount(main) {
   const draw = () => {
     const shown = state.keys.filter(key => withRevoked.checked || key.state !== 'revoked')
     sync(list.body, shown, key => key.name, () => el('tr', {}), (row, key) => fill(row, key, act))
+    list.box.hidden = shown.length === 0
     none.replaceChildren(...(shown.length ? [] : [empty(t('keys.empty'), t(state.keys.length ? 'keys.empty.revoked' : 'keys.empty.hint'))]))
     groups.draw(state.teams, state.keys)
   }

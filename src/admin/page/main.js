@@ -69,12 +69,14 @@ function form(why, done = () => {}) {
     done()
   }
   return el('form', { class: 'stack', on: { submit: event => submit(event, go, fault, enter) } },
+    // Password managers file the token under a name.
+    el('input', { name: 'username', value: 'operator', autocomplete: 'username', readOnly: true, hidden: true }),
     el('label', { htmlFor: 'token' }, t('token')), field, el('p', { class: 'muted', id: 'token-hint' }, t('token.hint')), fault, el('div', { class: 'buttons' }, go))
 }
 
 function signIn(why) {
   const box = dialog(t('signin'), live?.has_token === false ? shut() : form(why, () => box.close()), { kind: 'small' })
-  box.querySelector('input')?.focus()
+  box.querySelector('#token')?.focus()
 }
 
 function frame() {

@@ -45,9 +45,9 @@ function tables() {
   return { models, keys, accounts }
 }
 
-function fill({ body }, items, key, values) {
-  const kinds = item => values(item).map((_, index) => (index ? 'n' : 'name'))
-  const make = item => el('tr', {}, cells(kinds(item)))
+function fill({ box, body }, items, key, values) {
+  const kinds = [...box.querySelectorAll('thead th')].map(head => head.className)
+  const make = () => el('tr', {}, cells(kinds))
   sync(body, items, key, make, (row, item) => values(item).forEach((value, index) => {
     if (value instanceof Node) row.children[index].replaceChildren(value)
     else say(row.children[index], value)
@@ -67,7 +67,7 @@ function update(live, parts, today) {
     waiting: [number(totals.waiting), t('note.waiting')],
     avoided: [number(totals.avoided_429), t('note.avoided', { n: number(totals.upstream_429) })],
     spend: today ? [money(today.total.cost_cny), t('note.today')] : [money(totals.cost_cny), t('note.since')],
-    up: [span(live.now_ms - live.started_ms), t('note.version', { version: live.version })],
+    up: [span(live.now_ms - live.started_ms, 'narrow'), t('note.version', { version: live.version })],
   }
   for (const [name, [value, note]] of Object.entries(figures)) {
     say(parts.tile(name), value)

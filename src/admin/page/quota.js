@@ -31,6 +31,7 @@ function lane(item) {
   const kind = item.model ? t('quota.of', { account: item.account }) : t('quota.key')
   const columns = [[t('column.limit'), 'name'], [t('column.used'), 'grow'], [t('column.left'), 'n'], [t('column.next'), 'n'], [t('column.source')], [t('column.refusals'), 'n']]
   const list = table(t('quota.limits', { name: title }), columns)
+  list.box.classList.add('folds')
   const load = el('span', { class: 'muted load' })
   const node = el('section', { class: 'card lane' }, el('h3', {}, el('span', { class: 'title' }, title), el('small', { class: 'muted' }, kind), load), list.box)
   node.rows = list.body
@@ -41,7 +42,8 @@ function lane(item) {
 function limitRow(limit) {
   const metric = el('th', { scope: 'row', class: 'name', title: t(`metric.${limit.metric}`) }, limit.metric.toUpperCase(), el('small', { class: 'muted' }, t(`metric.${limit.metric}`)))
   const used = el('td', { class: 'grow' }, bar(), el('span', { class: 'figures' }))
-  return el('tr', { data: { metric: limit.metric } }, metric, used, el('td', { class: 'n' }), el('td', { class: 'n' }), el('td', {}), el('td', { class: 'n' }))
+  const cell = (name, kind) => el('td', { class: kind, data: { label: t(`column.${name}`) } })
+  return el('tr', { data: { metric: limit.metric } }, metric, used, cell('left', 'n'), cell('next', 'n'), cell('source', 'tag'), cell('refusals', 'n'))
 }
 
 function fillRow(row, limit) {
@@ -69,6 +71,7 @@ function fillLane(node, item) {
 function budgets() {
   const columns = [[t('column.budget'), 'name'], [t('column.used'), 'grow'], [t('column.ends'), 'n']]
   const list = table(t('quota.budgets'), columns)
+  list.box.classList.add('folds')
   const node = card(t('quota.budgets'), list.box)
   node.hidden = true
   return { node, body: list.body }
@@ -86,7 +89,7 @@ function fillBudget(row, budget) {
 
 function budgetRow(budget) {
   const what = t('quota.budget', { scope: t(`scope.${budget.scope}`), name: budget.name, period: t(`period.${budget.period}`) })
-  return el('tr', {}, el('th', { scope: 'row', class: 'name' }, what), el('td', { class: 'grow' }, bar(), el('span', { class: 'figures' })), el('td', { class: 'n' }))
+  return el('tr', {}, el('th', { scope: 'row', class: 'name' }, what), el('td', { class: 'grow' }, bar(), el('span', { class: 'figures' })), el('td', { class: 'n', data: { label: t('column.ends') } }))
 }
 
 /** What each word in the column of sources means, for those who cannot point at it. */

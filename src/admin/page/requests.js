@@ -12,7 +12,7 @@ const EVERY = 3000
 const MOST = 50
 const OUTCOMES = ['complete', 'refused', 'caller_gone', 'broken', 'unknown']
 const STATUSES = ['2xx', '4xx', '429', '5xx']
-const TONES = { complete: 'good', refused: 'warn', caller_gone: '', broken: 'bad', unknown: 'bad' }
+const TONES = { refused: 'warn', caller_gone: '', broken: 'bad', unknown: 'bad' }
 const FIELDS = ['key', 'model', 'outcome', 'status', 'from', 'until']
 /** Fields of a row by what they are about. */
 const GROUPS = {
@@ -46,8 +46,8 @@ function line(row) {
   const open = el('button', { type: 'button', class: 'link', 'aria-label': t('request.open', { seq: row.seq }) }, shortMoment(row.at))
   const cost = row.cost_cny === null || row.cost_cny === undefined || row.cost_cny === '' ? '–' : money(row.cost_cny)
   return el('tr', { class: 'pick', on: { click: () => detail(row) } },
-    el('td', { class: 'name' }, open), el('td', {}, row.key), el('td', { class: 'text' }, row.model || row.asked || '–'), el('td', { class: 'text' }, row.endpoint),
-    el('td', {}, badge(String(row.status), row.status < 400 ? 'good' : row.status < 500 ? 'warn' : 'bad')), el('td', {}, badge(t(`outcome.${row.outcome}`), TONES[row.outcome] ?? '')),
+    el('td', { class: 'name' }, open), el('td', {}, row.key), el('td', { class: 'text' }, row.model || row.asked || '–'), el('td', {}, row.endpoint),
+    el('td', {}, row.status < 400 ? String(row.status) : badge(String(row.status), row.status < 500 ? 'warn' : 'bad')), el('td', {}, row.outcome === 'complete' ? el('span', { class: 'muted' }, t('outcome.complete')) : badge(t(`outcome.${row.outcome}`), TONES[row.outcome] ?? '')),
     el('td', { class: 'n' }, compact(row.input_tokens)), el('td', { class: 'n' }, compact(row.output_tokens)), el('td', { class: 'n' }, cost), el('td', { class: 'n' }, row.queued_ms > 0 ? span(row.queued_ms) : '–'), el('td', { class: 'n' }, span(row.total_ms)))
 }
 
@@ -90,6 +90,7 @@ function mount(main, { params }) {
     sync(list.body, page.data, row => row.seq, line)
     const isFiltered = chosen().some(([, value]) => value)
     const words = page.has_more ? 'requests.further' : isFiltered ? 'requests.none' : 'requests.empty'
+    list.box.hidden = page.data.length === 0
     none.replaceChildren(...(page.data.length ? [] : [empty(t(words), t(`${words}.hint`))]))
     state.next = page.next
     newer.disabled = state.pages.length === 1

@@ -35,7 +35,8 @@ function every(from, until) {
 function stack(sums, by, all, of) {
   const totals = new Map()
   for (const sum of sums) totals.set(sum[by], (totals.get(sum[by]) ?? 0) + of(sum))
-  const names = [...totals].toSorted((one, other) => other[1] - one[1]).map(([name]) => name)
+  const used = [...totals].filter(([, total]) => total > 0)
+  const names = (used.length ? used : [...totals]).toSorted((one, other) => other[1] - one[1]).map(([name]) => name)
   const [large, small] = [names.slice(0, MOST), names.slice(MOST)]
   const groups = small.length ? [...large, null] : large
   const group = name => (large.includes(name) ? name : null)

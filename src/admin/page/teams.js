@@ -3,14 +3,14 @@
 import { call, name } from './api.js'
 import { confirm, toast } from './dialogs.js'
 import { el, empty, sync, table } from './dom.js'
-import { number } from './format.js'
+import { money, number } from './format.js'
 import { TEAM_GROUPS, fieldsDialog } from './key-form.js'
 import { t } from './words.js'
 
 const FIELDS = ['budget_per_day', 'budget_per_month', 'tokens_per_day', 'tokens_per_month']
 
 function summary(fields) {
-  const budgets = FIELDS.filter(own => own in fields).map(own => `${t(`key.${own}`)} ${typeof fields[own] === 'number' ? number(fields[own]) : fields[own]}`)
+  const budgets = FIELDS.filter(own => own in fields).map(own => t(`sum.${own}`, { n: typeof fields[own] === 'number' ? number(fields[own]) : money(fields[own].replace(/ CNY$/, '')) }))
   return fields.models ? [...budgets, `${t('key.models')}: ${fields.models.join(', ')}`] : budgets
 }
 
@@ -30,6 +30,7 @@ export function teams(changed) {
     changed()
   })
   const list = table(t('teams'), [[t('column.team'), 'name'], [t('column.keys'), 'n'], [t('column.may'), 'grow'], [t('column.actions'), 'n']])
+  list.box.classList.add('folds')
   const none = el('div', {})
   const node = el('section', { class: 'card' }, el('div', { class: 'top' }, el('h2', {}, t('teams')), make), list.box, none)
   const fill = (row, team) => {
@@ -40,9 +41,9 @@ export function teams(changed) {
     const words = summary(team.fields)
     row.replaceChildren(
       el('th', { scope: 'row', class: 'name' }, team.name, team.source === 'file' ? el('small', { class: 'muted' }, t('keys.file')) : null),
-      el('td', { class: 'n' }, number(team.count)),
+      el('td', { class: 'n', data: { label: t('column.keys') } }, number(team.count)),
       el('td', { class: 'text grow' }, words.length ? words.join(' · ') : t('keys.unlimited')),
-      el('td', { class: 'n' }, el('div', { class: 'actions' }, team.source === 'store' ? [button('edit', edit, ''), button('remove', remove, 'bad')] : null)))
+      el('td', { class: 'n wide' }, el('div', { class: 'actions' }, team.source === 'store' ? [button('edit', edit, ''), button('remove', remove, 'bad')] : null)))
   }
   return {
     node,

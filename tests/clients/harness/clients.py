@@ -206,4 +206,5 @@ CLIENTS = (
     Agent("codex", ("test_codex.py",)),
     Agent("claude-code", ("test_claude_code.py",)),
     Node("browser", ("browser.test.mjs",), {"CHROMIUM": CHROMIUM}, ("npm", CHROMIUM)),
+    Node("page", ("page.test.mjs",), {"CHROMIUM": CHROMIUM}, ("npm", CHROMIUM)),
 )

@@ -183,7 +183,7 @@ class Stack:
     def environment(self):
         """What the tests of a client find in their environment."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SILICONFLOW_"))}
-        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "LIMITED_GATEWAY": self.limited_gateway, "LIMITED_EMULATOR": self.limited_emulator, "FLOWGATE": str(self.binary), "NO_PROXY": "localhost,127.0.0.1"}
+        return {**inherited, **self.keys, "GATEWAY": self.gateway, "EMULATOR": self.emulator, "ADMIN": self.metrics.removesuffix("/metrics"), "LIMITED_GATEWAY": self.limited_gateway, "LIMITED_EMULATOR": self.limited_emulator, "FLOWGATE": str(self.binary), "NO_PROXY": "localhost,127.0.0.1"}
 
     def verdict(self):
         """What must be true after any client's tests, whatever they were."""
