@@ -8,6 +8,7 @@ mod api;
 mod error;
 mod guard;
 mod keys;
+mod live;
 mod page;
 mod teams;
 
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use guard::Peer;
+pub use live::{AccountView, Live};
 
 use crate::ledger::Store;
 use crate::telemetry::metrics::Metrics;
@@ -49,6 +51,8 @@ pub struct AdminState {
     pub readiness: Arc<dyn Fn() -> Readiness + Send + Sync>,
     /// Every limit, as JSON.
     pub limits: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What is done now and was done lately.
+    pub live: Arc<dyn Fn() -> Live + Send + Sync>,
     /// Brings gauges that nobody updates as they change up to date.
     pub refresh: Arc<dyn Fn() + Send + Sync>,
     /// Where keys are made and changed.
@@ -119,6 +123,7 @@ fn open_routes() -> Routes<AdminState> {
         ("get", "/readyz", get(ready)),
         ("get", "/metrics", get(metrics)),
         ("get", "/limits", get(limits)),
+        ("get", "/live", get(live::live)),
     ];
     routes.extend(page::routes());
     routes

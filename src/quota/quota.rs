@@ -1,5 +1,6 @@
 //! Every lane of the gateway, and the way through them: a key's own limits first, then the model's.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -166,6 +167,23 @@ impl Quota {
         let mut views: Vec<LaneView> = self.lanes.all().into_iter().map(view).collect();
         views.sort_by(|left, right| left.name.cmp(&right.name));
         views
+    }
+
+    /// How many stand in line, by model, whatever their account; by `None` those who wait for limits of their keys.
+    pub fn waiting(&self) -> BTreeMap<Option<String>, u64> {
+        let mut waiting = BTreeMap::new();
+        for lane in self.lanes.all() {
+            let count = lane.with(|state| state.waiting()) as u64;
+            if count > 0 {
+                let model = match Way::parse(&lane.name) {
+                    Some(Way::Key(_)) => None,
+                    Some(Way::Model { model, .. }) => Some(model.to_owned()),
+                    None => Some(String::new()),
+                };
+                *waiting.entry(model).or_default() += count;
+            }
+        }
+        waiting
     }
 
     /// What is left of each of `metrics` for a model of an account and a caller: the scarcer counts.

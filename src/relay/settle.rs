@@ -273,6 +273,10 @@ impl Settlement {
             cost_cny: cost.map(cny),
             is_sent,
         });
+        // One with an error in its head counts by that.
+        if self.outcome == Outcome::Broken && self.status < 400 {
+            self.metrics.broke(&self.model);
+        }
     }
 
     /// What the quota is told: a request that was sent and refused is still a request.

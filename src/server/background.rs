@@ -39,6 +39,8 @@ impl Background {
         background.spawn(async move { poller.run(|| source.settings().jobs.poll).await });
         let media = reloader.media.clone();
         background.spawn(async move { media.run().await });
+        let pulse = parts.pulse.clone();
+        background.spawn(async move { pulse.run().await });
         // Sends the spans of the last requests too.
         background.tasks.spawn(std::mem::take(&mut parts.traces).run(background.is_over.clone()));
         background

@@ -19,6 +19,7 @@ mod jobs;
 mod keys;
 mod ledger;
 mod listener;
+mod live;
 mod media;
 mod models;
 mod parts;

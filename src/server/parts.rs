@@ -12,6 +12,7 @@ use super::error::StartError;
 use super::herald::Herald;
 use super::jobs::Poller;
 use super::keys::{self, Keys};
+use super::live::Pulse;
 use super::media::Media;
 use super::models::Refresher;
 use super::reload::{Reloader, Source, now};
@@ -35,6 +36,8 @@ pub(super) struct Parts {
     pub(super) herald: Arc<Herald>,
     /// Asks how jobs are doing.
     pub(super) poller: Arc<Poller>,
+    /// Looks at what is done now.
+    pub(super) pulse: Arc<Pulse>,
     /// Sends traces.
     pub(super) traces: Exporter,
     /// Tells requests that the end has come.
@@ -87,7 +90,9 @@ impl Parts {
         reloader.keys.put_in_force(&settings);
         reloader.metrics.loaded(true, now());
         let poller = Arc::new(poller(&reloader));
-        Ok((Self { reloader: Arc::new(reloader), keeper, herald, poller, traces, drain, connections }, settings))
+        let (gateway, accounts) = (reloader.gateway.clone(), reloader.accounts.clone());
+        let pulse = Arc::new(Pulse::new(gateway, accounts, reloader.quota.clone()));
+        Ok((Self { reloader: Arc::new(reloader), keeper, herald, poller, pulse, traces, drain, connections }, settings))
     }
 }
 

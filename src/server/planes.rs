@@ -36,7 +36,7 @@ pub(super) fn data(settings: &Settings, parts: &Parts) -> Connections<DataPlane>
 /// The admin plane of `parts`.
 pub(super) fn admin(settings: &Settings, parts: &Parts) -> Connections<AdminPlane> {
     let door = Door::new(settings.admin_listen.ip().is_loopback(), settings.server.hosts.clone(), Vec::new());
-    let router = admin::router(admin_state(&parts.reloader, parts.drain.clone()));
+    let router = admin::router(admin_state(parts));
     Connections {
         tls: None,
         limits: limits(settings),
@@ -52,7 +52,8 @@ fn limits(settings: &Settings) -> IoLimits {
 }
 
 /// What the admin plane may ask of the parts.
-fn admin_state(parts: &Arc<Reloader>, drain: Drain) -> AdminState {
+fn admin_state(parts: &Parts) -> AdminState {
+    let (drain, pulse, parts) = (parts.drain.clone(), parts.pulse.clone(), &parts.reloader);
     let (ledger, media) = (parts.ledger.clone(), parts.media.clone());
     let (accounts, shown) = (parts.accounts.clone(), parts.clone());
     AdminState {
@@ -60,6 +61,7 @@ fn admin_state(parts: &Arc<Reloader>, drain: Drain) -> AdminState {
         ledger: parts.ledger.store(),
         readiness: Arc::new(move || ready(&drain, &ledger.faults(), media.keeper.fault())),
         limits: Arc::new(move || accounts.json()),
+        live: Arc::new(move || pulse.live()),
         refresh: Arc::new(move || refresh(&shown)),
         desk: Arc::new(parts.keys.desk()),
         token: parts.keys.token.clone(),

@@ -181,6 +181,13 @@ impl Accounts {
         self.known().iter().map(tier).collect()
     }
 
+    /// The tier of the account `name`; `None` where its limits are not kept.
+    pub(super) fn tier(&self, name: &str) -> Option<&'static str> {
+        let known = self.known();
+        let account = known.get(name).filter(|account| account.settings.quota.is_governed)?;
+        Some(account.standing.tier.label())
+    }
+
     /// The tier of each account, and why.
     fn standings(&self) -> serde_json::Value {
         let standing = |(name, account): (&String, &Account)| {

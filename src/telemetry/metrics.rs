@@ -22,6 +22,7 @@ pub mod quota;
 mod requests;
 mod series;
 mod sets;
+mod tally;
 mod text;
 pub mod traces;
 pub mod upstream;
@@ -42,6 +43,7 @@ use requests::RequestMetrics;
 use series::ByLabel;
 pub(super) use sets::operation;
 pub use sets::{REFUSAL_REASONS, ROUTES, UPSTREAM_CAUSES};
+pub use tally::{ErrorTally, KeyTally, ModelTally, Tally, Totals};
 use text::Shown;
 use traces::TraceMetrics;
 use upstream::UpstreamMetrics;
@@ -180,6 +182,11 @@ impl Metrics {
             self.requests.begin(seen.route, model);
         }
         self.requests.observe(seen, model);
+    }
+
+    /// Counts an answer of `model` that broke off after its head had told that all was well.
+    pub fn broke(&self, model: &str) {
+        self.requests.broke(self.labels.label(model, false).0);
     }
 
     /// Counts what a line of a batch has used and cost: it was no request of its own.

@@ -3,6 +3,7 @@
 //! A leaf: it knows names and numbers, never a prompt, an answer or a key. Every metric name of
 //! the gateway stands in [`metrics`].
 
+pub mod history;
 pub mod log;
 pub mod metrics;
 pub mod printable;

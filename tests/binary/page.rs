@@ -49,9 +49,15 @@ async fn every_file_has_headers_that_shut_it_in() {
     ] {
         let file = get(&gateway, path, &[("accept", BROWSER)]).await;
         let policy: Vec<&str> = header(&file, "content-security-policy").split("; ").collect();
-        for rule in
-            ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"]
-        {
+        for rule in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "connect-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ] {
             assert!(policy.contains(&rule), "{path}: {rule} is not in {policy:?}");
         }
         assert!(!policy.join(" ").contains("unsafe"), "{policy:?}");

@@ -21,6 +21,7 @@ mod images;
 mod keep_alive;
 mod labels;
 mod limits;
+mod live;
 mod logs;
 mod media;
 mod memory;

@@ -23,8 +23,8 @@ pub struct QuotaMetrics {
     tier: IntGaugeVec,
     wait: HistogramVec,
     waits: ByLabel<Histogram>,
-    avoided: IntCounterVec,
-    refusals: IntCounterVec,
+    pub(super) avoided: IntCounterVec,
+    pub(super) refusals: IntCounterVec,
     estimate_error: HistogramVec,
     estimate_errors: ByLabel<Histogram>,
     /// Reservations that were never settled; settled by force.

@@ -53,13 +53,14 @@ pub struct Observation<'a> {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct RequestMetrics {
-    requests: IntCounterVec,
+    pub(super) requests: IntCounterVec,
+    pub(super) broken: IntCounterVec,
     duration: HistogramVec,
     first_token: HistogramVec,
     per_token: HistogramVec,
-    tokens: IntCounterVec,
+    pub(super) tokens: IntCounterVec,
     usage: IntCounterVec,
-    cost: CounterVec,
+    pub(super) cost: CounterVec,
     unpriced: IntCounter,
     pairs: PairLabels,
     gen_ai: GenAi,
@@ -74,6 +75,11 @@ impl RequestMetrics {
                 "flowgate_requests_total",
                 "Requests answered, by HTTP status (499: the caller left first).",
                 &["route", "model", "code"],
+            )?,
+            broken: new.counters(
+                "flowgate_broken_answers_total",
+                "Answers that broke off after their head had told that all was well.",
+                &["model"],
             )?,
             duration: new.histogram(
                 "flowgate_request_duration_seconds",
@@ -125,6 +131,12 @@ impl RequestMetrics {
     /// `model` was called for the first time: its usual outcomes are there from now on.
     pub(super) fn begin(&self, route: &str, model: &str) {
         USUAL_STATUSES.iter().for_each(|code| drop(self.requests.with_label_values(&[route, model, *code])));
+        self.broken.with_label_values(&[model]);
+    }
+
+    /// Counts an answer that broke off; `model` is the label of its model.
+    pub(super) fn broke(&self, model: &str) {
+        self.broken.with_label_values(&[model]).inc();
     }
 
     /// Counts one finished request; `model` is the label of its model.
@@ -232,6 +244,7 @@ mod tests {
             .filter(|line| line.contains("model=\"m\"") && (line.contains("_total") || line.contains("_count")))
             .collect();
         insta::assert_snapshot!(counts.join("\n"), @r#"
+        flowgate_broken_answers_total{model="m"} 0
         flowgate_cost_cny_total{key="ann",model="m",team=""} 0
         flowgate_cost_cny_total{key="bob",model="m",team=""} 0
         flowgate_request_duration_seconds_count{model="m",route="/v1/chat/completions"} 4

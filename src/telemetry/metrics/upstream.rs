@@ -11,7 +11,7 @@ const RETRY_REASONS: &[&str] = &["connect", "busy"];
 /// See the module.
 #[derive(Debug)]
 pub struct UpstreamMetrics {
-    errors: IntCounterVec,
+    pub(super) errors: IntCounterVec,
     retries: IntCounterVec,
     resting: IntGaugeVec,
     /// 1 while the breaker refuses to call the upstream at all.
