@@ -2,7 +2,8 @@
 
 SBOM is CycloneDX 1.5 (JSON): each crate that is linked into the program for TARGET, or runs while it is built (then with the
 scope `excluded`), with version, licence, checksum and where it is needed. LICENCES has the texts of the licences of those
-that are linked, which have to go with the program. C code inside crates (SQLite, ring's) is part of them here.
+that are linked, which have to go with the program. C code inside crates (SQLite, ring's) is part of them here. What lies in
+the repository itself, for the page, is named by hand.
 """
 
 import datetime
@@ -16,6 +17,8 @@ import tomllib
 import uuid
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Of the page on the admin plane: what it is, and where its files and the text of its licence are.
+UPLOT = {"name": "uplot", "version": "1.6.32", "license": "MIT", "folder": ROOT / "src/admin/page/vendor/uplot"}
 TEXTS = ("licen", "copying", "notice", "copyright", "unlicense")
 
 
@@ -58,6 +61,23 @@ def component(package, sums, is_linked):
     return found
 
 
+def vendored(package):
+    script = (package["folder"] / "uPlot.iife.min.js").read_bytes()
+    if f"(v{package['version']})".encode() not in script[:200]:
+        sys.exit(f"sbom: {package['name']} is not {package['version']}")
+    reference = f"pkg:npm/{package['name']}@{package['version']}"
+    return {
+        "type": "library",
+        "bom-ref": reference,
+        "name": package["name"],
+        "version": package["version"],
+        "scope": "required",
+        "licenses": [{"expression": package["license"]}],
+        "purl": reference,
+        "hashes": [{"alg": "SHA-256", "content": hashlib.sha256(script).hexdigest()}],
+    }
+
+
 def document(target, packages, nodes, root, parts, inside):
     sums = checksums()
     main = packages[root]
@@ -65,7 +85,7 @@ def document(target, packages, nodes, root, parts, inside):
         ["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
     when = datetime.datetime.fromtimestamp(int(epoch or 0), datetime.timezone.utc)
-    components = [component(packages[name], sums, name in inside) for name in parts]
+    components = [component(packages[name], sums, name in inside) for name in parts] + [vendored(UPLOT)]
     own = {
         "type": "application",
         "bom-ref": purl(main),
@@ -96,7 +116,7 @@ def document(target, packages, nodes, root, parts, inside):
 
 def texts(package):
     """The files of a crate that say its licence."""
-    folder = pathlib.Path(package["manifest_path"]).parent
+    folder = package.get("folder") or pathlib.Path(package["manifest_path"]).parent
     return [path for path in sorted(folder.iterdir()) if path.is_file() and path.name.lower().startswith(TEXTS)]
 
 
@@ -129,7 +149,7 @@ def main(target, sbom, notices):
     inside = {ids[crate] for crate in tree(target, "no-dev,no-build,no-proc-macro")}
     found = document(target, packages, nodes, root, parts, inside)
     pathlib.Path(sbom).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    pathlib.Path(notices).write_text(licences([packages[name] for name in parts if name in inside]))
+    pathlib.Path(notices).write_text(licences([*(packages[name] for name in parts if name in inside), UPLOT]))
     print(f"sbom: {len(inside) - 1} crates linked, {len(parts) - len(inside) + 1} for the build only")
 
 

@@ -42,10 +42,11 @@ pub struct AccountView {
 /// Answers with the document.
 pub(super) async fn live(State(state): State<AdminState>) -> Response {
     let (live, readiness) = ((state.live)(), (state.readiness)());
-    ([(header::CACHE_CONTROL, "no-store")], Json(document(&live, &readiness))).into_response()
+    let has_token = state.token.load().is_some();
+    ([(header::CACHE_CONTROL, "no-store")], Json(document(&live, &readiness, has_token))).into_response()
 }
 
-fn document(live: &Live, readiness: &Readiness) -> serde_json::Value {
+fn document(live: &Live, readiness: &Readiness, has_token: bool) -> serde_json::Value {
     let Tally { totals, models, keys, errors } = &live.tally;
     serde_json::json!({
         "object": "live",
@@ -54,6 +55,7 @@ fn document(live: &Live, readiness: &Readiness) -> serde_json::Value {
         "started_ms": live.started_ms,
         "is_ready": readiness.is_ready,
         "notes": readiness.notes,
+        "has_token": has_token,
         "totals": totals,
         "accounts": live.accounts,
         "models": models,

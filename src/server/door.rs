@@ -51,7 +51,7 @@ impl Door {
             return Err(DoorError::Host);
         }
         match request.headers().get(header::ORIGIN) {
-            Some(origin) if !self.knows_origin(origin, host.as_deref()) => Err(DoorError::Origin),
+            Some(origin) if !self.knows_origin(origin, named(request)) => Err(DoorError::Origin),
             _ => Ok(()),
         }
     }
@@ -61,8 +61,9 @@ impl Door {
     }
 
     /// Pages of this machine, programs with pages of their own (`app://`, `vscode-webview://`, …: no
-    /// web site can have such an origin), the gateway's own pages, and what the operator allows.
-    fn knows_origin(&self, origin: &HeaderValue, own_host: Option<&str>) -> bool {
+    /// web site can have such an origin), pages that came from where they ask now (the admin plane's, perhaps through a proxy
+    /// with TLS), and what the operator allows.
+    fn knows_origin(&self, origin: &HeaderValue, own: Option<&str>) -> bool {
         let Ok(origin) = origin.to_str().map(str::to_ascii_lowercase) else { return false };
         if self.origins.iter().any(|known| known == "*" || *known == origin) {
             return true;
@@ -73,9 +74,18 @@ impl Door {
         }
         rest.parse::<Authority>().is_ok_and(|authority| {
             let host = bare(authority.host());
-            is_local(host) || (!self.checks_hosts && own_host == Some(host))
+            let own_host = own.and_then(|own| own.parse::<Authority>().ok());
+            let is_same_host = || own_host.is_some_and(|own| bare(own.host()).eq_ignore_ascii_case(host));
+            let is_own = own.is_some_and(|own| own.eq_ignore_ascii_case(rest));
+            is_local(host) || is_own || (!self.checks_hosts && is_same_host())
         })
     }
+}
+
+/// Host and port as a request names them.
+fn named<B>(request: &Request<B>) -> Option<&str> {
+    let header = || request.headers().get(header::HOST)?.to_str().ok();
+    request.uri().authority().map(Authority::as_str).or_else(header)
 }
 
 /// The host a request names, without port and brackets.
@@ -193,6 +203,14 @@ mod tests {
         }
         let open = Door::new(true, vec![], vec!["*".to_owned()]);
         assert_eq!(check(&open, &[("host", "localhost"), ("origin", "null")]), Ok(()));
+        // The host was let in before, so its own page is too; what else has that name is another page.
+        let own = Door::new(true, vec!["gate.lan".to_owned()], vec![]);
+        let from = |origin| check(&own, &[("host", "gate.lan:4001"), ("origin", origin)]);
+        assert_eq!((from("http://gate.lan:4001"), from("https://Gate.lan:4001")), (Ok(()), Ok(())));
+        for origin in ["http://gate.lan", "http://gate.lan:4002", "http://evil.example:4001"] {
+            assert_eq!(from(origin), Err(DoorError::Origin), "{origin}");
+        }
+        assert_eq!(check(&own, &[("host", "evil.lan"), ("origin", "http://evil.lan")]), Err(DoorError::Host));
         let team = Door::new(false, vec![], vec![]);
         assert_eq!(check(&team, &[("host", "gate.lan"), ("origin", "https://gate.lan")]), Ok(()));
     }
