@@ -104,9 +104,11 @@ async function look() {
     const next = await open('live')
     const isNew = live && live.started_ms !== next.started_ms
     const isBack = gone !== null
+    // Where there is no token the place of a view says how to set one.
+    const isOther = (live?.has_token === false) !== (next.has_token === false)
     live = next
     gone = null
-    if (isNew || isBack) show(false)
+    if (isNew || isBack || isOther) show(false)
     else shown?.live?.(live)
   } catch (error) {
     gone = error
