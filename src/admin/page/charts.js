@@ -3,6 +3,9 @@
 import { el, say } from './dom.js'
 
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
+/** How far back a chart of time goes (s), as far as the gateway remembers. */
+const WINDOW = 900
+
 const faint = text => `color-mix(in srgb, ${text} 14%, transparent)`
 
 /** A chart. `series`: `{label, colour, fill}`; `write` writes a value. Draws nothing until `set`. */
@@ -75,11 +78,11 @@ function options(state) {
     height: state.height,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
-    scales: { x: { ...time, range: state.x ? (_, low, high) => [low - 0.6, high + 0.6] : undefined }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+    padding: [8, 18, 0, 0],
+    scales: { x: { ...time, range: (_, low, high) => (state.x ? [low - 0.6, high + 0.6] : [high - WINDOW, high]) }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis, size: 26, gap: 4, grid: { show: false }, space: 70, values: values || undefined, incrs: state.x ? [1, 2, 5, 7, 14, 30] : undefined, ...(state.x ? {} : { values: '{HH}:{mm}' }) },
-      { ...axis, size: 52, space: 34, values: (_, splits) => splits.map(split => state.write(split)) },
+      { ...axis, size: 26, gap: 4, grid: { show: false }, space: 70, values: values || undefined, incrs: state.x ? [1, 2, 5, 7, 14, 30] : [60, 120, 300, 600], ...(state.x ? {} : { values: '{HH}:{mm}' }) },
+      { ...axis, size: (_, values) => 16 + 6.4 * Math.max(4, ...(values ?? []).map(value => value.length)), space: 34, values: (_, splits) => splits.map(split => state.write(split)) },
     ],
     series: [{}, ...state.series.map(one => shape(state, one))],
     hooks: { setCursor: [plot => tell(state, plot.cursor.idx)] },
