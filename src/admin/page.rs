@@ -139,6 +139,7 @@ fn kind(name: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::metrics::{REFUSAL_REASONS, UPSTREAM_CAUSES};
 
     /// Files that import what there is not, or lie beside the others unnamed, would be found in a browser only.
     #[test]
@@ -166,12 +167,47 @@ mod tests {
                 assert!(!own.contains(foreign), "{} has {foreign}", file.name);
             }
         }
-        let index = FILES.iter().find(|file| file.name == "index.html").unwrap().text;
+        let index = text("index.html");
         assert!(!index.contains("style=") && !index.contains(" on") && !index.contains("<style"), "{index}");
         assert_eq!(
             index.matches("<script").count(),
             index.matches("<script src=").count() + index.matches("<script type=\"module\" src=").count()
         );
+    }
+
+    fn text(name: &str) -> &'static str {
+        FILES.iter().find(|file| file.name == name).unwrap().text
+    }
+
+    /// What can go wrong is explained, each reason by itself or together with those like it.
+    #[test]
+    fn every_reason_has_words() {
+        let (words, same) = (text("words-en.js"), text("reasons.js"));
+        let kinds = [("refused", REFUSAL_REASONS), ("upstream", UPSTREAM_CAUSES)];
+        for (kind, reason) in kinds.iter().flat_map(|(kind, reasons)| reasons.iter().map(move |reason| (kind, reason)))
+        {
+            let alike = same.split_once(&format!(" {reason}: '")).and_then(|(_, rest)| rest.split_once('\''));
+            let has = |reason: &str| {
+                ["what", "todo"].iter().all(|part| words.contains(&format!("'{kind}.{reason}.{part}': '")))
+            };
+            assert!(has(reason) || alike.is_some_and(|(alike, _)| has(alike)), "{kind} {reason}");
+        }
+    }
+
+    /// Settings that the words name are settings.
+    #[test]
+    fn what_the_words_tell_to_set_is_there() {
+        let settings = include_str!("../../config/flowgate.toml");
+        let named = "server.hosts server.origins server.max_body server.max_upload server.body_memory queue.max_wait \
+            queue.max_waiting upstream.ca_file [models.override] [models.fallback] [ledger]";
+        for name in named.split_whitespace() {
+            assert!(text("words-en.js").contains(name) && text("words-zh.js").contains(name), "{name}");
+            let line = match name.split_once('.') {
+                Some((_, setting)) if !name.starts_with('[') => format!("{setting} = "),
+                _ => name.trim_end_matches(']').to_owned(),
+            };
+            assert!(settings.contains(&line), "{name}");
+        }
     }
 
     #[test]
