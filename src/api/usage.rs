@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use crate::ledger::{Dimension, Query, Store, StoreError, date, export, report};
 use crate::relay::usage::Usage;
 
-/// The sums of this key. Where nothing is kept (the demo) they are empty, and it says so.
+/// The sums of this key. Where nothing is kept (a demo without a folder) they are empty, and it says so.
 pub(super) async fn answer(exchange: &Exchange) -> Result<Answered, GatewayError> {
     let name = exchange.tenant.name.clone();
     let today = date::today(SystemTime::now());

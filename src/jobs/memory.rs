@@ -1,4 +1,4 @@
-//! Jobs that go with the process: those of the demo, which leaves nothing behind.
+//! Jobs that go with the process: those of a demo that has no folder to keep them in.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,7 +2,7 @@
 //! renamed when it is whole; what a crash or a power cut has torn all the same is found by its length at the start, and by its
 //! digest before it is handed out for the first time.
 //!
-//! Where nothing may be left behind (the demo) files have no names at all: they live as long as somebody has them open.
+//! Where there is no folder (in a demo that could make none) files have no names at all: they live as long as somebody has them open.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};

@@ -97,7 +97,11 @@ function mount(main, { live }) {
   const parts = { tile: name => find(`tile-${name}`), note: name => find(`note-${name}`), charts: drawn, tables: lists }
   let today = null
   const ask = async () => {
-    today = await call('GET', 'usage?today=').catch(() => null)
+    today = await call('GET', 'usage?today=').catch(error => {
+      // Nothing is kept here, and will not be.
+      if (error.status === 404) asking.stop()
+      return null
+    })
     if (live()) update(live(), parts, today)
   }
   const asking = token() ? repeat(ask, EVERY) : null

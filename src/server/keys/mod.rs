@@ -50,7 +50,7 @@ impl OfFile {
 
 /// See the module.
 pub(super) struct Keys {
-    /// A connection of its own: what the ledger files must not keep a revocation waiting. None in the demo.
+    /// A connection of its own: what the ledger files must not keep a revocation waiting. None in a demo without a folder.
     store: Option<Arc<dyn KeyStore>>,
     of_file: Arc<ArcSwap<OfFile>>,
     known: Mutex<Known>,

@@ -35,7 +35,7 @@ pub(super) fn policy(settings: &Settings) -> OnFault {
     settings.ledger.on_fault.unwrap_or(usual)
 }
 
-/// The ledger of a running gateway. Nothing is kept by the demo, or where it is switched off.
+/// The ledger of a running gateway. Nothing is kept by a demo without a folder, or where it is switched off.
 pub(super) struct Ledger {
     pub(super) book: Arc<Book>,
     /// Who files; `None` where nothing is kept.

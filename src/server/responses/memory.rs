@@ -1,4 +1,4 @@
-//! Responses in memory, for the demo, which leaves nothing behind.
+//! Responses in memory, for a demo that has no folder to keep them in.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -231,9 +231,8 @@ test('requests are the rows of the ledger, the newest first, with everything but
   await until('refused ones only', async () => (await page.locator('tbody td:nth-child(5)').allInnerTexts()).every(status => status.startsWith('4')))
   assert.ok((await page.locator('tbody td:nth-child(3)').allInnerTexts()).includes(HOSTILE), 'a hostile name is text')
   assert.equal(await page.locator('main img').count(), 0)
-  const row = page.locator('tbody tr').first()
-  const wanted = data.find(one => String(one.seq) === '' + row.getAttribute('data-key')) ?? (await api(`api/ledger?order=newest&limit=1&status=4xx`)).data[0]
-  await row.click()
+  const [wanted] = (await api('api/ledger?order=newest&limit=1&status=4xx')).data
+  await page.locator(`tr[data-key="${wanted.seq}"]`).click()
   const panel = page.getByRole('dialog')
   for (const value of [wanted.id, wanted.endpoint, wanted.asked]) assert.ok((await panel.innerText()).includes(value), value)
   await page.keyboard.press('Escape')
