@@ -30,7 +30,7 @@ export const en = {
   'source.seen': 'seen', 'source.seen.why': 'Users report that they saw this number; the documentation does not give it.',
   'source.interpolated': 'interpolated', 'source.interpolated.why': 'Worked out between the ends of a documented range.',
   'source.configured': 'configured', 'source.configured.why': 'You wrote this number into the configuration, or gave it to the key.',
-  'source.learned': 'learned', 'source.learned.why': 'SiliconFlow refused earlier than the number that was known, so this is what it really lets through.',
+  'source.learned': 'learned', 'source.learned.why': 'SiliconFlow’s own answers taught this number: it refused earlier than what was known, or let more through.',
   'quota.find': 'Find a model', 'quota.of': 'account {account}', 'quota.key': 'a key’s own limits', 'quota.limits': 'Limits of {name}', 'quota.figures': '{used} of {limit}', 'quota.figures.reserved': '{used} of {limit}, {reserved} reserved', 'quota.now': 'now', 'quota.load': '{flight} in flight, {waiting} waiting',
   'quota.meanings': 'Where the numbers come from', 'quota.budgets': 'Budgets', 'quota.budget': '{scope} {name}, {period}', 'quota.none': 'No model has this in its name.', 'quota.none.hint': 'Only models that were used lately are listed; flowgate limits --all shows every one.', 'quota.empty': 'No model was used lately.', 'quota.empty.hint': 'A model’s limits are shown from its first request on; flowgate limits --all shows every one of the catalogue.',
   'scope.key': 'Key', 'scope.team': 'Team', 'scope.account': 'Account', 'scope.spill': 'Spilling of', 'period.day': 'day', 'period.month': 'month',

@@ -30,7 +30,7 @@ export const zh = {
   'source.seen': '用户反馈', 'source.seen.why': '用户报告见过这个数字；文档中没有。',
   'source.interpolated': '推算', 'source.interpolated.why': '在文档给出的范围两端之间推算得出。',
   'source.configured': '已配置', 'source.configured.why': '由你写在配置里，或设在密钥上。',
-  'source.learned': '学到', 'source.learned.why': '硅基流动在已知的数字之前就拒绝了，所以这才是它实际放行的数量。',
+  'source.learned': '学到', 'source.learned.why': '由硅基流动的应答学到：它比已知的数字更早拒绝，或放行得更多。',
   'quota.find': '查找模型', 'quota.of': '账户 {account}', 'quota.key': '密钥自身的限额', 'quota.limits': '{name} 的限额', 'quota.figures': '{used} / {limit}', 'quota.figures.reserved': '{used} / {limit}，预留 {reserved}', 'quota.now': '现在', 'quota.load': '处理中 {flight}，排队 {waiting}',
   'quota.meanings': '这些数字从哪里来', 'quota.budgets': '预算', 'quota.budget': '{scope} {name}，每{period}', 'quota.none': '没有名称包含此内容的模型。', 'quota.none.hint': '这里只列出最近用过的模型；flowgate limits --all 显示全部。', 'quota.empty': '最近没有使用过模型。', 'quota.empty.hint': '模型从第一个请求起显示限额；flowgate limits --all 显示目录中的全部模型。',
   'scope.key': '密钥', 'scope.team': '团队', 'scope.account': '账户', 'scope.spill': '溢出', 'period.day': '天', 'period.month': '月',
