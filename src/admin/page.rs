@@ -197,7 +197,8 @@ mod tests {
     /// Settings that the words name are settings.
     #[test]
     fn what_the_words_tell_to_set_is_there() {
-        let settings = include_str!("../../config/flowgate.toml");
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let settings = std::fs::read_to_string(root.join("config/flowgate.toml")).unwrap();
         let named = "server.hosts server.origins server.max_body server.max_upload server.body_memory queue.max_wait \
             queue.max_waiting upstream.ca_file [models.override] [models.fallback] [ledger]";
         for name in named.split_whitespace() {
