@@ -21,6 +21,11 @@ impl Console {
         Self { is_coloured: !is_colourless && std::io::stdout().is_terminal() }
     }
 
+    /// Whether results may have colours.
+    pub(super) fn is_coloured(&self) -> bool {
+        self.is_coloured
+    }
+
     /// A line of the result. A closed pipe is no fault of ours.
     pub(super) fn say(&self, line: &str) {
         let _closed = writeln!(std::io::stdout(), "{line}");

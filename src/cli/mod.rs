@@ -18,6 +18,7 @@ mod models;
 mod serve;
 mod signals;
 mod teams;
+mod top;
 mod usage;
 
 use std::net::SocketAddr;
@@ -63,6 +64,8 @@ enum Command {
     Doctor(doctor::DoctorArguments),
     /// Show every limit, what is used of it, and where its number comes from
     Limits(limits::LimitsArguments),
+    /// Watch a running gateway: limits, queue, throughput, models, keys, errors
+    Top(top::TopArguments),
     /// Show models with their kind, price, context and limits
     Models(models::ModelsArguments),
     /// Make, list, change and revoke virtual keys
@@ -136,6 +139,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => on_runtime(serve::run(arguments, &console)),
         Command::Mock(arguments) => on_runtime(mock::run(arguments, &console)),
         Command::Limits(arguments) => on_runtime(limits::run(arguments, &console)),
+        Command::Top(arguments) => on_runtime(top::run(arguments, &console)),
         Command::Models(arguments) => on_runtime(models::run(arguments, &console)),
         Command::Connect(arguments) => on_runtime(connect::run(arguments, &console)),
         Command::Doctor(arguments) => on_runtime(doctor::run(arguments, &console)),

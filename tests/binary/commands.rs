@@ -4,12 +4,13 @@ use std::process::Stdio;
 
 use super::program::{Home, Program, flowgate, run};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "serve",
     "mock",
     "check",
     "doctor",
     "limits",
+    "top",
     "models",
     "usage",
     "ledger",

@@ -43,6 +43,7 @@ mod store_faults;
 mod team;
 mod tls;
 mod tls_client;
+mod top;
 mod traces;
 mod troubleshooting;
 mod usage;

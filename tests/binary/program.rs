@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -107,12 +107,18 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn start(mut command: Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(super) fn start(command: Command) -> Self {
+        Self::fed(command, Stdio::null()).0
+    }
+
+    /// The same with something to type into, where `stdin` is a pipe.
+    pub(super) fn fed(mut command: Command, stdin: Stdio) -> (Self, Option<ChildStdin>) {
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let (stdout, one) = Page::follow(child.stdout.take().unwrap());
         let (stderr, other) = Page::follow(child.stderr.take().unwrap());
-        Self { child, stdout, stderr, followers: [one, other] }
+        let stdin = child.stdin.take();
+        (Self { child, stdout, stderr, followers: [one, other] }, stdin)
     }
 
     pub(super) fn id(&self) -> u32 {
