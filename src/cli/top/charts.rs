@@ -57,13 +57,8 @@ fn block(rate: Option<f64>, peak: f64, above: usize, height: usize) -> char {
     const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     match rate {
         None => ' ',
-        Some(0.0) => {
-            if above == 0 {
-                '·'
-            } else {
-                ' '
-            }
-        }
+        Some(0.0) if above == 0 => '·',
+        Some(0.0) => ' ',
         Some(rate) => {
             let whole = ((rate / peak * (height * 8) as f64).round() as usize).max(1);
             EIGHTHS[whole.saturating_sub(above * 8).min(8)]
