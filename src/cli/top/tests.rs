@@ -137,7 +137,7 @@ fn any_size_will_do() {
     let mut state = state(true);
     for keys in ["", "?", "x\t", "\t", "\t", "/no such name"] {
         press(&mut state, keys);
-        for size in (0..100).step_by(7).flat_map(|width| (0..30).map(move |height| (width, height))) {
+        for size in (1..100).step_by(7).flat_map(|width| (1..30).map(move |height| (width, height))) {
             page(&state, size);
         }
     }

@@ -99,16 +99,18 @@ impl RequestMetrics {
                 &["model"],
                 PER_TOKEN_BUCKETS,
             )?,
+            // The library tells series apart by their values in a row: a model between key and team keeps `a`, `bc` and `ab`,
+            // `c` apart.
             tokens: new.counters(
                 "flowgate_tokens_total",
                 "Tokens the upstream reported; cached is part of input, reasoning part of output.",
-                &["team", "key", "model", "type"],
+                &["key", "model", "team", "type"],
             )?,
             usage: new.counters("flowgate_usage_total", "Requests by how their usage is known.", &["certainty"])?,
             cost: new.float_counters(
                 "flowgate_cost_cny_total",
                 "What requests cost, in CNY, by the prices of the catalogue.",
-                &["team", "key", "model"],
+                &["key", "model", "team"],
             )?,
             unpriced: new.counter(
                 "flowgate_unpriced_requests_total",
@@ -177,8 +179,8 @@ impl RequestMetrics {
         let make = || {
             let pair = self.pairs.label(asked);
             let Pair { team, key, model } = pair;
-            let tokens = TOKENS.map(|kind| self.tokens.with_label_values(&[team, key, model, kind]));
-            (Used { tokens, cost: self.cost.with_label_values(&[team, key, model]) }, pair == asked)
+            let tokens = TOKENS.map(|kind| self.tokens.with_label_values(&[key, model, team, kind]));
+            (Used { tokens, cost: self.cost.with_label_values(&[key, model, team]) }, pair == asked)
         };
         self.series.used(asked, make, |used| {
             for (counter, count) in used.tokens.iter().zip(seen.tokens) {
@@ -213,13 +215,11 @@ mod tests {
     use super::*;
     use crate::telemetry::metrics::Metrics;
 
-    #[test]
-    fn every_request_counts_in_its_own_series() {
-        let metrics = Metrics::new().unwrap();
-        let mut seen = Observation {
+    fn seen<'a>(key: &'a str, team: &'a str) -> Observation<'a> {
+        Observation {
             route: "/v1/chat/completions",
-            key: "ann",
-            team: "",
+            key,
+            team,
             model: "m",
             status: 200,
             duration: Duration::from_millis(1),
@@ -229,7 +229,26 @@ mod tests {
             certainty: "exact",
             cost_cny: Some(0.0),
             is_sent: true,
-        };
+        }
+    }
+
+    #[test]
+    fn names_that_read_the_same_in_a_row_are_apart() {
+        let metrics = Metrics::new().unwrap();
+        metrics.observe(&seen("bc", "a"));
+        metrics.observe(&seen("c", "ab"));
+        let page = String::from_utf8(metrics.render()).unwrap();
+        for (key, team) in [("bc", "a"), ("c", "ab")] {
+            let series =
+                format!("flowgate_tokens_total{{key=\"{key}\",model=\"m\",team=\"{team}\",type=\"input\"}} 3\n");
+            assert!(page.contains(&series), "{series} is not in {page}");
+        }
+    }
+
+    #[test]
+    fn every_request_counts_in_its_own_series() {
+        let metrics = Metrics::new().unwrap();
+        let mut seen = seen("ann", "");
         metrics.observe(&seen);
         metrics.observe(&seen);
         seen.key = "bob";
