@@ -148,8 +148,7 @@ async fn ledger_and_state() {
     said.push(("a torn journal", gateway.program.complains("was not whole").await));
     said.push(("after a kill", gateway.program.complains("were under way").await));
     drop(gateway);
-    let text = "no database, but as long as the head of a page".repeat(9);
-    std::fs::write(store_faults::state(&home).join(flowgate::store::FILE), text).unwrap();
+    break_database(&home);
     said.push(("no database", refused(serve(&home, &["--listen", "127.0.0.1:0"])).await));
     said.extend(full().await);
     hold("The ledger and the state folder", &said);
@@ -173,6 +172,16 @@ fn tear(home: &Home) {
     let journal = files.max_by_key(|path| path.extension().map_or(0, |ending| u64::from(ending == "journal"))).unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(journal).unwrap();
     file.set_len(file.metadata().unwrap().len() - 3).unwrap();
+}
+
+/// In the place of the database stands something else. Its log goes too: it would bring the pages back.
+fn break_database(home: &Home) {
+    let database = store_faults::state(home).join(flowgate::store::FILE);
+    let log = store_faults::state(home).join(format!("{}-wal", flowgate::store::FILE));
+    std::fs::write(&database, "no database, but as long as the head of a page".repeat(9)).unwrap();
+    if log.exists() {
+        std::fs::remove_file(log).unwrap();
+    }
 }
 
 /// What callers and monitors read while the disk is full.
