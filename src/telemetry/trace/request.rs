@@ -28,16 +28,11 @@ impl RequestTrace {
     /// parent.
     pub fn begin(tracer: &Tracer, method: &Method, route: &'static str, headers: &HeaderMap) -> Self {
         let parent = TraceContext::of(headers);
-        let state = headers.get(TRACESTATE).and_then(|state| state.to_str().ok()).unwrap_or_default();
-        let method = known(method);
-        let template = (route != "other").then(|| format!("/v1{route}"));
-        let mut span = tracer.begin(Kind::Server, parent.map(|parent| (parent, state)), || {
-            let name = if method == OTHER_METHOD { "HTTP" } else { method };
-            template.as_ref().map_or_else(|| name.to_owned(), |template| format!("{name} {template}"))
-        });
+        let state = || headers.get(TRACESTATE).and_then(|state| state.to_str().ok()).unwrap_or_default();
+        let mut span = tracer.begin(Kind::Server, parent.map(|parent| (parent, state())), || name(method, route));
         if span.is_recording() {
-            span.set("http.request.method", method);
-            if let Some(template) = template {
+            span.set("http.request.method", known(method));
+            if let Some(template) = template(route) {
                 span.set("http.route", template);
             }
         }
@@ -86,6 +81,20 @@ impl RequestTrace {
             conclude(&mut span, summary);
         }
     }
+}
+
+/// Method and template, as HTTP servers name their spans.
+fn name(method: &Method, route: &str) -> String {
+    let method = match known(method) {
+        OTHER_METHOD => "HTTP",
+        method => method,
+    };
+    template(route).map_or_else(|| method.to_owned(), |template| format!("{method} {template}"))
+}
+
+/// As callers see it.
+fn template(route: &str) -> Option<String> {
+    (route != "other").then(|| format!("/v1{route}"))
 }
 
 fn conclude(span: &mut Span, summary: &Summary<'_>) {
