@@ -62,9 +62,10 @@ pub(super) fn search_path() -> String {
     std::env::var("PATH").unwrap_or_default()
 }
 
-/// `command` in `home`, with nothing of our own environment.
+/// `command` in `home`, with nothing of our own environment. What it leaves behind when it is killed goes with the home.
 pub(super) fn in_home(mut command: Command, home: &Home) -> Command {
-    command.current_dir(home.0.path()).env_clear().env("PATH", search_path()).env("HOME", home.0.path());
+    command.current_dir(home.0.path()).env_clear().env("PATH", search_path());
+    command.env("HOME", home.0.path()).env("TMPDIR", home.0.path());
     command
 }
 
