@@ -2,7 +2,7 @@
 //!
 //! [`RequestTrace`] is the request itself, [`WaitTrace`] its time in line, [`CallTrace`] one call of the upstream. A span ends
 //! when its value is dropped, so that none ends twice or never. What they say is written once, here; whether it goes
-//! anywhere is a matter of [`Span`](span::Span), which without the feature `otlp` is nothing at all.
+//! anywhere is a matter of `Span`, which without the feature `otlp` is nothing at all.
 
 mod call;
 mod context;

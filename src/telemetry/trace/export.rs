@@ -89,7 +89,7 @@ pub(super) fn exporter(
 }
 
 impl Exporter {
-    /// Sends until `is_over`, then what is left, for up to [`LAST`]. Requests are to be over by then.
+    /// Sends until `is_over`, then what is left, for up to three seconds. Requests are to be over by then.
     pub async fn run(self, is_over: CancellationToken) {
         let Some(mut sender) = self.0 else { return };
         let too_late = async {
