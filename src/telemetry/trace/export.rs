@@ -177,7 +177,7 @@ mod tests {
     use crate::telemetry::trace::{RequestTrace, Tracer};
 
     fn dropped(metrics: &Metrics) -> String {
-        let page = String::from_utf8(metrics.render().unwrap()).unwrap();
+        let page = String::from_utf8(metrics.render()).unwrap();
         let line = page.lines().find(|line| line.contains("trace_spans_total{result=\"dropped\"}"));
         line.unwrap().rsplit(' ').next().unwrap().to_owned()
     }
