@@ -6,6 +6,7 @@ mod dashboard;
 mod deploy;
 mod documents;
 mod files;
+mod fuzz;
 mod layers;
 mod links;
 mod reference;
