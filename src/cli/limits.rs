@@ -1,17 +1,14 @@
 //! `flowgate limits`: every limit in force, what is used of it, and where its number comes from.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 use super::ConfigArguments;
+use super::asker::Asker;
 use super::console::Console;
+use super::healthcheck::reachable;
 use crate::config::Settings;
 use crate::server;
 
@@ -33,9 +30,6 @@ pub(super) struct LimitsArguments {
     #[arg(long)]
     json: bool,
 }
-
-/// How long a gateway on this machine may take to answer (ours).
-const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(arguments: LimitsArguments, console: &Console) -> Result<ExitCode, String> {
     let settings = arguments.config.load_keyless()?;
@@ -59,14 +53,8 @@ pub(super) async fn run(arguments: LimitsArguments, console: &Console) -> Result
 
 /// What the gateway that runs with these settings says; `None` when there is none.
 pub(super) async fn live(settings: &Settings) -> Option<Value> {
-    let uri = format!("http://{}/limits", settings.admin_listen).parse().ok()?;
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let ask = async {
-        let answer = client.get(uri).await.ok()?;
-        let body = answer.into_body().collect().await.ok()?.to_bytes();
-        serde_json::from_slice(&body).ok()
-    };
-    tokio::time::timeout(PATIENCE, ask).await.ok().flatten()
+    let asker = Asker::new(&format!("http://{}", reachable(settings.admin_listen))).ok()?;
+    asker.get("/limits").await.ok()
 }
 
 fn name(lane: &Value) -> &str {

@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Decides nothing itself; prints for people, and as
 //! JSON where output may be piped.
 
+mod asker;
 mod check;
 mod completions;
 mod connect;

@@ -3,11 +3,23 @@
 
 use serde::Deserialize;
 
+use crate::cli::asker::Asker;
+
 /// Both documents, asked for one after the other.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Snapshot {
     pub(super) live: Live,
     pub(super) limits: Limits,
+}
+
+impl Snapshot {
+    /// What the gateway says now.
+    ///
+    /// # Errors
+    /// Why it says nothing, for people.
+    pub(super) async fn of(asker: &Asker) -> Result<Self, String> {
+        Ok(Self { live: asker.get("/live").await?, limits: asker.get("/limits").await? })
+    }
 }
 
 /// `/live`; docs/live.md explains it.

@@ -1,7 +1,7 @@
 //! `flowgate top`: what a gateway does, in a terminal. `document` is what it says of itself, `state` how that is looked at, `views`
-//! and `table` what becomes of it, `draw` the page; all of those are pure. Only `ask` and `screen` touch the world.
+//! and `table` what becomes of it, `draw` the page; all of those are pure but for the
+//! asking itself. `screen` is the terminal.
 
-mod ask;
 mod charts;
 mod document;
 mod draw;
@@ -24,9 +24,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::ConfigArguments;
+use super::asker::Asker;
 use super::console::Console;
 use super::healthcheck::reachable;
-use ask::Asker;
+use document::Snapshot;
 use state::State;
 use theme::Theme;
 
@@ -57,7 +58,7 @@ pub(super) struct TopArguments {
 
 pub(super) async fn run(arguments: TopArguments, console: &Console) -> Result<ExitCode, String> {
     let asker = asker(&arguments)?;
-    let snapshot = asker.ask().await.map_err(|why| {
+    let snapshot = Snapshot::of(&asker).await.map_err(|why| {
         format!("{why}. Start a gateway with `flowgate serve`, or say where one is: flowgate top --admin URL")
     })?;
     let theme = Theme { is_coloured: console.is_coloured() };
@@ -72,10 +73,10 @@ pub(super) async fn run(arguments: TopArguments, console: &Console) -> Result<Ex
 
 fn asker(arguments: &TopArguments) -> Result<Asker, String> {
     if let Some(base) = &arguments.admin {
-        return Asker::new(base, None);
+        return Asker::new(base);
     }
     let settings = arguments.config.load_keyless()?;
-    Asker::new(&format!("http://{}", reachable(settings.admin_listen)), None)
+    Asker::new(&format!("http://{}", reachable(settings.admin_listen)))
 }
 
 fn often(text: &str) -> Result<Duration, String> {

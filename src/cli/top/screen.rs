@@ -12,10 +12,10 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep};
 
-use super::ask::Asker;
 use super::document::Snapshot;
 use super::draw;
 use super::state::State;
+use crate::cli::asker::Asker;
 use crate::cli::signals::{End, hear};
 
 /// How long the reader of keys waits before it looks whether it is still needed (ours).
@@ -111,7 +111,7 @@ fn read_keys(to: &Sender<Event>, is_over: &AtomicBool) {
 async fn ask(asker: Asker, every: Duration, to: Sender<Result<Snapshot, String>>) {
     loop {
         sleep(every).await;
-        if to.send(asker.ask().await).await.is_err() {
+        if to.send(Snapshot::of(&asker).await).await.is_err() {
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! Asks a gateway's admin plane for what is shown. Must not know how it is shown.
+//! Asks the admin plane of a gateway that runs for its open documents. Must not know what is in them.
 
 use std::time::Duration;
 
@@ -11,10 +11,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
-use super::document::{Live, Snapshot};
 use crate::upstream;
 
-/// How long an answer may take (ours): the same as `flowgate limits` has.
+/// How long an answer may take (ours).
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most bytes of one answer (ours): thousands of models and keys are one or two million.
 const MOST: usize = 32 * 1024 * 1024;
@@ -28,11 +27,11 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// One who asks the admin plane at `base`; `extra_roots` (PEM) are trusted beside the usual ones.
+    /// One who asks the admin plane at `base`.
     ///
     /// # Errors
-    /// What is wrong with the address or the certificates.
-    pub(super) fn new(base: &str, extra_roots: Option<&[u8]>) -> Result<Self, String> {
+    /// What is wrong with the address.
+    pub(super) fn new(base: &str) -> Result<Self, String> {
         let base = base.trim_end_matches('/').to_owned();
         let uri: Option<Uri> = base.parse().ok();
         let is_address =
@@ -40,21 +39,16 @@ impl Asker {
         if !is_address {
             return Err(format!("`{base}` is no address of an admin plane; write it like http://127.0.0.1:4001"));
         }
-        let connector = HttpsConnectorBuilder::new().with_tls_config(upstream::tls(extra_roots)?);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(upstream::tls(None)?);
         let connector = connector.https_or_http().enable_http1().build();
         Ok(Self { base, client: Client::builder(TokioExecutor::new()).build(connector) })
     }
 
-    /// Both documents as they are now. Dropping the future gives it up.
+    /// The JSON document at `path` as it is now. Dropping the future gives it up.
     ///
     /// # Errors
     /// Why there is no answer, for people.
-    pub(super) async fn ask(&self) -> Result<Snapshot, String> {
-        let live: Live = self.get("/live").await?;
-        Ok(Snapshot { live, limits: self.get("/limits").await? })
-    }
-
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, String> {
         let asked = tokio::time::timeout(PATIENCE, self.page(path)).await;
         let page = asked.map_err(|_| format!("{} did not answer within {} s", self.base, PATIENCE.as_secs()))??;
         serde_json::from_slice(&page)
