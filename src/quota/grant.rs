@@ -111,13 +111,22 @@ impl Grant {
 
 /// What is to be written down of a request in one lane.
 pub(super) struct Note {
-    pub(super) lane: Arc<Lane>,
+    lane: Arc<Lane>,
     event: Event,
 }
 
 impl Note {
-    pub(super) fn record(&self) -> RecordRef<'_> {
-        RecordRef { lane: &self.lane.name, event: &self.event }
+    /// Writes down what happened to a request in its key's lane and in its model's: one record, where it was the same.
+    pub(super) fn write_all(own: Option<Self>, model: Option<Self>) {
+        let (Some(own), Some(model)) = (&own, &model) else {
+            return own.iter().chain(&model).for_each(|only| only.lane.write_down(&only.event));
+        };
+        let (hub, names) = (&model.lane.hub, [&*own.lane.name, &*model.lane.name]);
+        if own.event == model.event {
+            return hub.record(&[RecordRef { lanes: &names, event: &own.event }]);
+        }
+        let [own, model] = [(own, &names[..1]), (model, &names[1..])];
+        hub.record(&[own, model].map(|(note, lanes)| RecordRef { lanes, event: &note.event }));
     }
 }
 

@@ -109,23 +109,23 @@ impl Quota {
     /// # Errors
     /// [`AdmitError`] when it would have to wait longer than it may.
     pub async fn admit(&self, request: Request<'_>) -> Result<Reservation, AdmitError> {
-        let began = self.hub.now();
-        let own = self.enter_own(&request, began).await?;
+        let (id, began) = (self.hub.next_id(), self.hub.now());
+        let own = self.enter_own(id, &request, began).await?;
         let waited = own.as_ref().map_or(Duration::ZERO, |own| own.waited);
         // A look at the clock costs as much as many a step here.
         let now = if waited.is_zero() { began } else { self.hub.now() };
         let left = request.patience.saturating_sub(waited);
-        let entered = self.model_lane(&request).enter(now, request.ask, &request.caller.flow, left).await;
+        let entered = self.model_lane(&request).enter(id, now, request.ask, &request.caller.flow, left).await;
         let model = entered.map_err(|refused| AdmitError { refused, is_own: false })?;
         Ok(Reservation::new(own, model))
     }
 
-    async fn enter_own(&self, request: &Request<'_>, now: Now) -> Result<Option<Grant>, AdmitError> {
+    async fn enter_own(&self, id: u64, request: &Request<'_>, now: Now) -> Result<Option<Grant>, AdmitError> {
         if !request.caller.is_limited() {
             return Ok(None);
         }
         let lane = self.caller_lane(request.caller);
-        let entered = lane.enter(now, request.ask, &request.caller.flow, request.patience).await;
+        let entered = lane.enter(id, now, request.ask, &request.caller.flow, request.patience).await;
         entered.map(Some).map_err(|refused| AdmitError { refused, is_own: true })
     }
 
@@ -240,18 +240,19 @@ impl Quota {
     ) {
         let now = self.hub.now();
         let mut last_id = 0;
-        for record in records {
-            let Some(way) = Way::parse(&record.lane) else { continue };
-            let settings = match way {
-                Way::Key(key) => caller(key).map(|caller| (OWN_LIMITS, caller.limits)),
-                Way::Model { account, model } => limits(account, model),
-            };
-            let Some((meter, limits)) = settings else { continue };
-            if let Event::Took { id, .. } | Event::Open { id, .. } = record.event {
+        for Record { lanes, event } in records {
+            if let Event::Took { id, .. } | Event::Open { id, .. } = event {
                 last_id = last_id.max(id);
             }
-            let lane = self.lanes.find(way).unwrap_or_else(|| self.open(way, meter, limits));
-            lane.with(|state| state.apply(record.event, now));
+            for way in lanes.iter().filter_map(|lane| Way::parse(lane)) {
+                let settings = match way {
+                    Way::Key(key) => caller(key).map(|caller| (OWN_LIMITS, caller.limits)),
+                    Way::Model { account, model } => limits(account, model),
+                };
+                let Some((meter, limits)) = settings else { continue };
+                let lane = self.lanes.find(way).unwrap_or_else(|| self.open(way, meter, limits));
+                lane.with(|state| state.apply(event.clone(), now));
+            }
         }
         self.hub.continue_after(last_id);
         self.settle_interrupted();

@@ -15,8 +15,8 @@ use super::rule::Accounting;
 /// One event in the life of a lane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The lane's name.
-    pub lane: String,
+    /// The names of the lanes: what happens to a request happens in its key's and in its model's, mostly alike.
+    pub lanes: Vec<String>,
     /// What happened.
     pub event: Event,
 }
@@ -24,8 +24,8 @@ pub struct Record {
 /// The same, borrowed: what is written on the way of every request.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RecordRef<'a> {
-    /// The lane's name.
-    pub lane: &'a str,
+    /// The names of the lanes.
+    pub lanes: &'a [&'a str],
     /// What happened.
     pub event: &'a Event,
 }
@@ -35,7 +35,7 @@ pub struct RecordRef<'a> {
 pub enum Event {
     /// A request was let in.
     Took {
-        /// Its number.
+        /// Its number, the same in both lanes.
         id: u64,
         /// What it took.
         taken: Taken,

@@ -39,19 +39,10 @@ pub struct Reservation {
     model: Grant,
 }
 
-/// Writes events of one request down together: one write costs less than two.
-fn write_down(own: Option<Note>, model: Option<Note>) {
-    match (own, model) {
-        (Some(own), Some(model)) => own.lane.hub.record(&[own.record(), model.record()]),
-        (Some(only), None) | (None, Some(only)) => only.lane.hub.record(&[only.record()]),
-        (None, None) => {}
-    }
-}
-
 impl Reservation {
     /// What was taken is written down before anything is sent.
     pub(super) fn new(own: Option<Grant>, model: Grant) -> Self {
-        write_down(own.as_ref().and_then(Grant::taken), model.taken());
+        Note::write_all(own.as_ref().and_then(Grant::taken), model.taken());
         Self { own, model }
     }
 
@@ -103,14 +94,14 @@ impl Reservation {
     /// Its end.
     pub fn settle(self, spent: Spent) {
         let now = self.model.lane().hub.now();
-        write_down(self.own.and_then(|own| own.settle(spent, now)), self.model.settle(spent, now));
+        Note::write_all(self.own.and_then(|own| own.settle(spent, now)), self.model.settle(spent, now));
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
     /// Whether by our own reckoning nothing was left either.
     pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         let now = self.model.lane().hub.now();
-        write_down(self.own.and_then(|own| own.settle(Spent::Nothing, now)), None);
+        Note::write_all(self.own.and_then(|own| own.settle(Spent::Nothing, now)), None);
         self.model.refused(metric, retry_after)
     }
 

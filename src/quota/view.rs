@@ -154,7 +154,7 @@ impl State {
             .chain(lessons)
             .chain(windows)
             .chain(open)
-            .map(|event| Record { lane: lane.to_owned(), event })
+            .map(|event| Record { lanes: vec![lane.to_owned()], event })
             .collect()
     }
 

@@ -26,6 +26,7 @@ const LOOK_BEHIND: usize = 32;
 /// A request in line.
 #[derive(Debug)]
 pub(super) struct Waiter {
+    id: u64,
     pub(super) ask: Ask,
     flow: Flow,
     /// Whether it was told to come now.
@@ -40,6 +41,7 @@ pub(super) struct Waiter {
 impl Lane {
     pub(super) fn try_enter(
         self: &Arc<Self>,
+        id: u64,
         now: Now,
         ask: &Ask,
         flow: &Flow,
@@ -51,7 +53,7 @@ impl Lane {
         state.pace.seen(now.at, &flow.name);
         let is_promised = state.promises.redeem(now.at, &flow.name, ask);
         let blocked = match state.take_at_once(now, ask, flow, is_promised) {
-            Ok(taken) => return Ok(Entered::Now(self.grant(&mut state, ask, flow, taken))),
+            Ok(taken) => return Ok(Entered::Now(self.grant(&mut state, id, ask, flow, taken))),
             Err(blocked) => blocked,
         };
         if let Some(metric) = blocked {
@@ -61,7 +63,7 @@ impl Lane {
             state.check_wait(now, ask, flow, blocked, patience)?;
         }
         let (grant, receiver) = oneshot::channel();
-        let waiter = Waiter { ask: *ask, flow: flow.clone(), is_promised, blocked, passed: 0, grant };
+        let waiter = Waiter { id, ask: *ask, flow: flow.clone(), is_promised, blocked, passed: 0, grant };
         let place = match is_promised {
             true => state.queue.push_first(flow, cost(ask), waiter),
             false => state.queue.push(flow, cost(ask), waiter),
@@ -106,7 +108,7 @@ impl Lane {
         let kept = if is_promised { Amounts::default() } else { state.promises.due(now.at).0 };
         let taken = state.take(now, &ask, kept, is_promised)?;
         if let Some(waiter) = state.queue.serve(place) {
-            let mut grant = self.grant(state, &ask, &waiter.flow, taken);
+            let mut grant = self.grant(state, waiter.id, &ask, &waiter.flow, taken);
             grant.blocked = waiter.blocked;
             if let Err(mut refused) = waiter.grant.send(grant) {
                 // The caller left in this very moment.
@@ -160,8 +162,7 @@ impl Lane {
         }
     }
 
-    fn grant(self: &Arc<Self>, state: &mut State, ask: &Ask, flow: &Flow, taken: Taken) -> Grant {
-        let id = self.hub.next_id();
+    fn grant(self: &Arc<Self>, state: &mut State, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Grant {
         let levels = state.meter.levels(taken.at);
         let is_trial = state.beliefs.is_tried(&levels);
         if is_trial {

@@ -98,18 +98,19 @@ impl Lane {
         self.with(|state| state.configure(settings, base, bounds, most_in_flight, now));
     }
 
-    /// Lets a request in, at once or when its turn has come. Dropping the future gives up the place.
+    /// Lets the request `id` in, at once or when its turn has come. Dropping the future gives up the place.
     ///
     /// # Errors
     /// [`Refused`] when it would have to wait longer than `patience`, or for ever.
     pub(super) async fn enter(
         self: &Arc<Self>,
+        id: u64,
         now: Now,
         ask: &Ask,
         flow: &Flow,
         patience: Duration,
     ) -> Result<Grant, Refused> {
-        let (place, receiver) = match self.try_enter(now, ask, flow, patience)? {
+        let (place, receiver) = match self.try_enter(id, now, ask, flow, patience)? {
             Entered::Now(grant) => return Ok(grant),
             Entered::InLine(place, receiver) => (place, receiver),
         };
@@ -133,8 +134,13 @@ impl Lane {
     /// Writes an event down, where there are limits that it counts for.
     pub(super) fn record(&self, event: Event) {
         if self.with(|state| state.is_recorded()) {
-            self.hub.record(&[RecordRef { lane: &self.name, event: &event }]);
+            self.write_down(&event);
         }
+    }
+
+    /// Writes an event down.
+    pub(super) fn write_down(&self, event: &Event) {
+        self.hub.record(&[RecordRef { lanes: &[&self.name], event }]);
     }
 
     /// What is left of each of `metrics`.

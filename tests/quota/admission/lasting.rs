@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use flowgate::quota::Request;
 use flowgate::quota::ask::{Ask, Spent};
 use flowgate::quota::limits::{Limits, Source};
 use flowgate::quota::metric::{Amounts, Metric};
 use flowgate::quota::record::Record;
+use flowgate::quota::{CallerQuota, Request};
 use tokio::time::{sleep, timeout};
 
 use super::super::chance::Chance;
@@ -118,6 +118,31 @@ async fn the_minute_survives_too_and_who_was_under_way_is_paid_for() {
         assert_eq!(pictures(&second, 100).await, 4);
         sleep(Duration::from_millis(30_001)).await;
         assert_eq!(pictures(&second, 100).await, 16);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_and_its_model_share_their_records_and_both_survive() {
+    let first = Stage::new(day());
+    let key = CallerQuota { limits: limits(Metric::Ipd, 30), ..caller("k") };
+    for _ in 0..4 {
+        let picture = first.admit(&key, &PICTURE, Duration::ZERO).await.unwrap();
+        picture.sent();
+        picture.settle(Spent::Exactly(Amounts { requests: 1, tokens: 0, images: 1 }));
+    }
+    let under_way = first.admit(&key, &PICTURE, Duration::ZERO).await.unwrap();
+    under_way.sent();
+    let records = first.records.lock().unwrap().clone();
+    assert_eq!(records.len(), 4 * 2 + 1, "{records:?}");
+    for records in [first.quota.snapshot(), records] {
+        let second = Stage::after(first.began.elapsed(), first.limits);
+        let meter = second.account.meter;
+        second.quota.restore(records, |_, _| Some((meter, day())), |_| Some(key.clone()));
+        let used = second.quota.view().into_iter().map(|view| {
+            let of_day = view.limits.iter().find(|limit| limit.metric == Metric::Ipd).map(|limit| limit.used);
+            (view.name, view.in_flight, of_day)
+        });
+        assert_eq!(used.collect::<Vec<_>>(), [("a/m".to_owned(), 0, Some(5)), ("key:k".to_owned(), 0, Some(5))]);
     }
 }
 

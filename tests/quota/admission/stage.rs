@@ -63,7 +63,10 @@ impl Stage {
     ) -> Self {
         let records = Arc::new(Mutex::new(Vec::new()));
         let written = records.clone();
-        let owned = |record: &RecordRef<'_>| Record { lane: record.lane.to_owned(), event: record.event.clone() };
+        let owned = |record: &RecordRef<'_>| Record {
+            lanes: record.lanes.iter().map(|lane| (*lane).to_owned()).collect(),
+            event: record.event.clone(),
+        };
         let recorder =
             Box::new(move |records: &[RecordRef<'_>]| written.lock().unwrap().extend(records.iter().map(owned)));
         let quota = Quota::new(Clock::simulated(BEGAN.plus(elapsed)), QueueSettings { most_waiting }, recorder);
