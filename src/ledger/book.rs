@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::end::End;
 use super::row::Row;
 
 /// Where rows are written down.
@@ -21,6 +22,12 @@ pub trait Log: Send + Sync {
     /// # Errors
     /// What is wrong with the disk, for people: too much waits already. Then the row does not.
     fn defer(&self, row: &Row) -> Result<(), String>;
+
+    /// The same with the end of a row that was put there before, written or not.
+    ///
+    /// # Errors
+    /// As [`Log::defer`].
+    fn defer_end(&self, end: &End) -> Result<(), String>;
 
     /// Writes what was put off. Once this returns it outlasts the process.
     ///
@@ -71,7 +78,7 @@ pub struct Book {
 #[derive(Debug, Default)]
 struct Rows {
     /// Under way, as they would stand if nothing more was heard of them.
-    open: HashMap<u64, Arc<Row>, RandomState>,
+    open: HashMap<u64, Opened, RandomState>,
     /// Over, not yet in the store.
     pending: VecDeque<Arc<Row>>,
     /// Before those: on their way into the store.
@@ -82,6 +89,21 @@ struct Rows {
     fault: Option<String>,
     /// Writes that failed.
     failures: u64,
+}
+
+/// A row that is under way.
+#[derive(Debug)]
+struct Opened {
+    row: Arc<Row>,
+    /// Whether the log has it, or will with the next write.
+    is_logged: bool,
+}
+
+impl Opened {
+    /// What the log need only be told of `row` at its end.
+    fn end(&self, row: &Row) -> Option<End> {
+        if self.is_logged { End::of(row, &self.row) } else { None }
+    }
 }
 
 impl Rows {
@@ -147,7 +169,7 @@ impl Book {
         let is_full = {
             let mut rows = self.rows();
             // What a snapshot sees must never be older than what the log has.
-            rows.open.insert(seq, row.clone());
+            rows.open.insert(seq, Opened { row: row.clone(), is_logged: true });
             rows.waiting() >= MOST_PENDING
         };
         let written = if is_full { Err(TOO_MANY.to_owned()) } else { log.defer(&row) };
@@ -157,7 +179,11 @@ impl Book {
                 self.rows().open.remove(&seq);
                 Err(Unwritable(fault))
             }
-            _ => Ok(seq),
+            Some(_) => {
+                self.rows().open.insert(seq, Opened { row, is_logged: false });
+                Ok(seq)
+            }
+            None => Ok(seq),
         }
     }
 
@@ -180,12 +206,16 @@ impl Book {
             row.seq = self.next();
         }
         let row = Arc::new(row);
-        {
+        let opened = {
             let mut rows = self.rows();
-            rows.open.remove(&row.seq);
             rows.pending.push_back(row.clone());
-        }
-        if self.note(log.defer(&row)).is_some() {
+            rows.open.remove(&row.seq)
+        };
+        let deferred = match opened.and_then(|opened| opened.end(&row)) {
+            Some(end) => log.defer_end(&end),
+            None => log.defer(&row),
+        };
+        if self.note(deferred).is_some() {
             self.rows().unwritten.push(row);
         }
     }
@@ -214,7 +244,7 @@ impl Book {
     /// All rows that are not in the store: those that are over, and those under way as they would stand.
     pub fn unfiled(&self) -> Vec<Row> {
         let rows = self.rows();
-        let others = rows.pending.iter().chain(rows.open.values()).map(|row| (**row).clone());
+        let others = rows.pending.iter().chain(rows.open.values().map(|opened| &opened.row)).map(|row| (**row).clone());
         rows.filing.iter().cloned().chain(others).collect()
     }
 

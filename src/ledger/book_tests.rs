@@ -7,24 +7,53 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use super::*;
+use crate::ledger::Written;
 
 /// A log in memory that can be broken.
 #[derive(Default)]
 struct Memory {
-    rows: Mutex<Vec<Row>>,
-    deferred: Mutex<Vec<Row>>,
+    lines: Mutex<Vec<Line>>,
+    deferred: Mutex<Vec<Line>>,
     is_broken: AtomicBool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Line {
+    Row(Box<Row>),
+    End(Box<End>),
+}
+
+impl Memory {
+    fn put(&self, line: Line) -> Result<(), String> {
+        let mut deferred = self.deferred.lock().unwrap();
+        // It holds a few only.
+        if deferred.len() >= 3 && self.is_broken.load(Ordering::Relaxed) {
+            return Err("no room".to_owned());
+        }
+        deferred.push(line);
+        Ok(())
+    }
+
+    /// What a start reads.
+    fn written(&self) -> BTreeMap<u64, Row> {
+        let mut written = Written::default();
+        for line in std::mem::take(&mut *self.lines.lock().unwrap()) {
+            match line {
+                Line::Row(row) => written.row(*row),
+                Line::End(end) => written.end(*end),
+            }
+        }
+        written.into_rows()
+    }
 }
 
 impl Log for Arc<Memory> {
     fn defer(&self, row: &Row) -> Result<(), String> {
-        let mut deferred = self.deferred.lock().unwrap();
-        // It holds a few only.
-        if deferred.len() >= 3 {
-            self.probe()?;
-        }
-        deferred.push(row.clone());
-        Ok(())
+        self.put(Line::Row(Box::new(row.clone())))
+    }
+
+    fn defer_end(&self, end: &End) -> Result<(), String> {
+        self.put(Line::End(Box::new(end.clone())))
     }
 
     fn flush(&self) -> Result<(), String> {
@@ -32,7 +61,7 @@ impl Log for Arc<Memory> {
         if !deferred.is_empty() {
             self.probe()?;
         }
-        self.rows.lock().unwrap().append(&mut deferred);
+        self.lines.lock().unwrap().append(&mut deferred);
         Ok(())
     }
 
@@ -67,8 +96,36 @@ fn a_request_that_cannot_be_written_down_is_refused_or_kept_in_memory() {
     // It heals by itself, and the log gets what it has missed.
     log.is_broken.store(false, Ordering::Relaxed);
     book.mend();
-    let written = [row(first, "unknown"), row(first, "refused"), row(second, "unknown"), row(second, "complete")];
-    assert_eq!((book.standing().fault, log.rows.lock().unwrap().as_slice()), (None, &written[..]));
+    let written = [(first, row(first, "refused")), (second, row(second, "complete"))];
+    assert_eq!((book.standing().fault, log.written()), (None, BTreeMap::from(written)));
+}
+
+#[test]
+fn an_end_says_only_what_the_beginning_did_not() {
+    let log = Arc::new(Memory::default());
+    let book = book(&log, 0, OnFault::GoOn);
+    let begun = |seq| Row { id: "req_1".into(), model: "a".into(), attempts: 1, ..row(seq, "unknown") };
+    let seq = book.open(begun(0)).unwrap();
+    book.close(Row { outcome: "complete".into(), output_tokens: 7, first_ms: Some(3), ..begun(seq) });
+    // Another model in the end, one that was never opened, and one whose beginning was never written.
+    let turned = book.open(begun(0)).unwrap();
+    book.close(Row { model: "b".into(), ..begun(turned) });
+    book.close(begun(0));
+    book.flush().unwrap();
+    let lost = book.open(begun(0)).unwrap();
+    let _room_is_used_up = (book.open(begun(0)), book.open(begun(0)));
+    log.is_broken.store(true, Ordering::Relaxed);
+    let unwritten = book.open(begun(0)).unwrap();
+    log.is_broken.store(false, Ordering::Relaxed);
+    [lost, unwritten].into_iter().for_each(|seq| book.close(begun(seq)));
+    book.flush().unwrap();
+    let is_end = |seq| move |line: &&Line| matches!(line, Line::End(end) if end.seq == seq);
+    let lines = log.lines.lock().unwrap().clone();
+    let ends = [seq, turned, lost, unwritten].map(|seq| lines.iter().filter(is_end(seq)).count());
+    assert_eq!(ends, [1, 0, 1, 0], "{lines:?}");
+    let written = log.written();
+    let whole = Row { outcome: "complete".into(), output_tokens: 7, first_ms: Some(3), ..begun(seq) };
+    assert_eq!((&written[&seq], &*written[&turned].model, written.len()), (&whole, "b", 7));
 }
 
 #[test]
@@ -121,11 +178,7 @@ impl Disk {
     /// What a start does: of each number the last row counts, and all are filed.
     fn restart(&mut self) -> Book {
         let log = std::mem::take(&mut self.log);
-        let mut last = BTreeMap::new();
-        for row in std::mem::take(&mut *log.rows.lock().unwrap()) {
-            last.insert(row.seq, row);
-        }
-        last.values().for_each(|row| self.file(row));
+        log.written().values().for_each(|row| self.file(row));
         book(&self.log, self.store.keys().next_back().copied().unwrap_or(0), OnFault::Refuse)
     }
 }
@@ -163,7 +216,10 @@ proptest! {
                         book.filed();
                     }
                 }
-                Step::Snapshot => *disk.log.rows.lock().unwrap() = book.unfiled(),
+                Step::Snapshot => {
+                    let rows = book.unfiled().into_iter().map(|row| Line::Row(Box::new(row)));
+                    *disk.log.lines.lock().unwrap() = rows.collect();
+                }
                 Step::Break(is_broken) => disk.log.is_broken.store(is_broken, Ordering::Relaxed),
                 Step::Mend => book.mend(),
                 Step::Kill => {

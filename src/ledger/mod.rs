@@ -5,6 +5,7 @@
 
 pub mod book;
 pub mod date;
+mod end;
 pub mod export;
 pub mod page;
 pub mod price;
@@ -15,12 +16,15 @@ pub mod report;
 pub mod row;
 pub mod store;
 pub mod sum;
+mod written;
 
 pub use crate::quota::money::Money;
 pub use book::{Book, Log, OnFault};
+pub use end::End;
 pub use price::{Consumed, Price};
 pub use query::{Dimension, Query};
 pub use report::report;
 pub use row::{Flags, Labels, Row, Who};
 pub use store::{Store, StoreError};
 pub use sum::Sum;
+pub use written::Written;

@@ -7,7 +7,7 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use crate::ledger::Row;
+use crate::ledger::{End, Row};
 use crate::quota::record::{Record, RecordRef};
 use crate::state::{Encode, StateError};
 use crate::telemetry::metrics::Metrics;
@@ -20,6 +20,8 @@ pub(super) enum Event {
     Quota(Record),
     /// Of the ledger.
     Row(Box<Row>),
+    /// Of the ledger: the end of a row that is there.
+    End(Box<End>),
     /// Nothing: whether it can be written was to be found out.
     Nothing,
 }
@@ -29,6 +31,7 @@ pub(super) enum Event {
 pub(super) enum EventRef<'a> {
     Quota(&'a RecordRef<'a>),
     Row(&'a Row),
+    End(&'a End),
     Nothing,
 }
 

@@ -2,6 +2,7 @@
 //! appended before it is sent, what became of it before its caller can see the end, and from time to time a snapshot takes
 //! the journal's place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::events::{Event, EventRef, Failures, Postcard};
 use super::ledger::unusable;
 use super::quota::Accounts;
 use crate::config::Settings;
-use crate::ledger::{Book, Row};
+use crate::ledger::{Book, Row, Written};
 use crate::quota::Quota;
 use crate::quota::record::{Record, RecordRef};
 use crate::state::{Durability, Folder, Journal, StateError};
@@ -37,7 +38,7 @@ pub(super) struct Snapshot {
     records: Vec<Record>,
     /// Rows of the ledger that are not in the database, in the order in which they were written: the last one of a number
     /// counts.
-    pub(super) rows: Vec<Row>,
+    rows: Vec<Row>,
     /// What was learned about sizes of requests and answers.
     pub(super) estimates: serde_json::Value,
 }
@@ -46,6 +47,8 @@ pub(super) struct Snapshot {
 pub(super) struct Loaded {
     pub(super) journal: Arc<Journal>,
     pub(super) snapshot: Snapshot,
+    /// The rows that may not be in the database.
+    rows: Written,
     /// For what else is kept there.
     pub(super) folder: Folder,
     /// The database in it.
@@ -65,22 +68,25 @@ impl Loaded {
             warn!(state = %settings.state.dir.display(), "the state was not whole: {}", torn.description);
         }
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
+        let mut rows = Written::default();
+        snapshot.rows.drain(..).for_each(|row| rows.row(row));
         for event in replay.records.iter().filter_map(|record| event(record)) {
             match event {
                 Event::Quota(record) => snapshot.records.push(record),
-                Event::Row(row) => snapshot.rows.push(*row),
+                Event::Row(row) => rows.row(*row),
+                Event::End(end) => rows.end(*end),
                 Event::Nothing => {}
             }
         }
         let is_synced = settings.state.durability == Durability::Power;
         let database = Database::open(&settings.state.dir, is_synced);
         let database = database.map_err(|error| StartError::Settings(unusable(&error)))?;
-        Ok(Self { folder, journal: Arc::new(journal), database: Arc::new(database), snapshot })
+        Ok(Self { folder, journal: Arc::new(journal), database: Arc::new(database), snapshot, rows })
     }
 
     /// The rows that may not be in the database.
-    pub(super) fn rows(&mut self) -> Vec<Row> {
-        std::mem::take(&mut self.snapshot.rows)
+    pub(super) fn rows(&mut self) -> BTreeMap<u64, Row> {
+        std::mem::take(&mut self.rows).into_rows()
     }
 
     /// The events, to be lived through again.

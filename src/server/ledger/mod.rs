@@ -16,7 +16,7 @@ use super::state::Loaded;
 use crate::config::Settings;
 use crate::jobs::{JobStore, Memory};
 use crate::ledger::book::Closed;
-use crate::ledger::{Book, Dimension, Log, OnFault, Query, Row, Store, StoreError, date};
+use crate::ledger::{Book, Dimension, End, Log, OnFault, Query, Row, Store, StoreError, date};
 use crate::quota::budget::{Amount, Scope};
 use crate::quota::calendar;
 use crate::state::{Journal, StateError};
@@ -156,6 +156,10 @@ struct Written(Arc<Journal>);
 impl Log for Written {
     fn defer(&self, row: &Row) -> Result<(), String> {
         told(self.0.defer_all([Postcard(EventRef::Row(row))]))
+    }
+
+    fn defer_end(&self, end: &End) -> Result<(), String> {
+        told(self.0.defer_all([Postcard(EventRef::End(end))]))
     }
 
     fn flush(&self) -> Result<(), String> {

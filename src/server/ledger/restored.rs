@@ -35,12 +35,11 @@ impl Restored {
         }
     }
 
-    /// Files `rows`, of which the last one of a number counts, and asks `store` for what else has to be known.
+    /// Files `rows` and asks `store` for what else has to be known.
     ///
     /// # Errors
     /// When the database cannot be used: to go on would begin every budget at zero.
-    pub(in crate::server) fn of(rows: Vec<Row>, store: &dyn Store) -> Result<Self, StartError> {
-        let rows: BTreeMap<u64, Row> = rows.into_iter().map(|row| (row.seq, row)).collect();
+    pub(in crate::server) fn of(rows: BTreeMap<u64, Row>, store: &dyn Store) -> Result<Self, StartError> {
         let interrupted = rows.values().filter(|row| row.outcome == "unknown").count();
         if interrupted > 0 {
             warn!(
