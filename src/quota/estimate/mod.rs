@@ -6,6 +6,7 @@
 
 mod calibration;
 mod characters;
+mod classes;
 mod estimator;
 mod features;
 mod histogram;

@@ -4,3 +4,4 @@ mod counting;
 mod hostile;
 mod learning;
 mod lengths;
+mod reference;
