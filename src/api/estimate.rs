@@ -17,7 +17,7 @@ const USUAL_OUTPUT: u64 = 4096;
 pub(super) struct Size {
     pub(super) ask: Ask,
     /// What the answer will teach; `None` where there is nothing to learn.
-    pub(super) estimated: Option<Estimated>,
+    pub(super) estimated: Option<Box<Estimated>>,
 }
 
 /// What the request of `head` may need of `model`, once it is called; `None` for one that nothing limits.
@@ -43,10 +43,8 @@ pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Si
     let content = features.counts().iter().sum();
     let ask = Ask { prompt, output, max_output, duration, content, ..ask };
     let estimator = estimator.clone();
-    Size {
-        ask,
-        estimated: Some(Estimated { estimator, features, asked, is_thinking, answers, prompt, output, next: 0 }),
-    }
+    let estimated = Estimated { estimator, features, asked, is_thinking, answers, prompt, output, next: 0 };
+    Size { ask, estimated: Some(Box::new(estimated)) }
 }
 
 /// Tokens of the prompt alone, as it stands (0 where nothing can be counted).

@@ -74,7 +74,7 @@ impl Exchange {
             let wanted = Wanted { model, right, facts: &facts, head, size, ask: ask.unwrap_or_default() };
             self.settlement.paid = Some(self.hold(&wanted)?);
         }
-        self.settlement.estimated = size.and_then(|size| size.estimated).map(Box::new);
+        self.settlement.estimated = size.and_then(|size| size.estimated);
         Ok(Prepared { body: rewrite.apply(body), edits: rewrite.names, ask, drawing })
     }
 

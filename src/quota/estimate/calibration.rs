@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use super::features::{Feature, Features};
-use super::matrix::Symmetric;
+use super::matrix::{Sparse, Symmetric};
 use super::prior::{self, Family};
 use super::{Guess, MOST_TOKENS};
 
@@ -86,9 +86,9 @@ impl Calibration {
     /// Tokens of a prompt with `features`. The deviation is made of the doubt about the weights and of the errors seen
     /// lately.
     pub fn predict(&self, features: &Features) -> Guess {
-        let counts = features.counts();
-        let mean = dot(&self.weights, counts);
-        let doubt = self.doubt.square(counts).max(0.0);
+        let counts = Sparse::of(features.counts());
+        let mean = counts.dot(&self.weights);
+        let doubt = self.doubt.square(&counts).max(0.0);
         let noise = self.spread * mean * mean + NOISE_TOKENS * NOISE_TOKENS;
         Guess::sane(mean, (doubt + noise).sqrt())
     }
@@ -120,11 +120,12 @@ impl Calibration {
 
     /// The weights and their doubt after an answer.
     fn moved(&self, features: &Features, tokens: f64) -> (Vec<f64>, Symmetric) {
-        let row = features.counts().map(|count| count / tokens);
+        let shares = features.counts().map(|count| count / tokens);
+        let row = Sparse::of(&shares);
         let pull = self.doubt.times(&row);
         let noise = NOISE * NOISE + (NOISE_TOKENS / tokens).powi(2);
-        let variance = dot(&pull, &row).max(0.0) + noise;
-        let error = 1.0 - dot(&self.weights, &row);
+        let variance = row.dot(&pull).max(0.0) + noise;
+        let error = 1.0 - row.dot(&self.weights);
         let trust = trust(error / variance.sqrt());
         let first = prior::weights(self.family);
         let bounded = |index: usize, weight: f64| weight.clamp(0.0, MOST_TIMES * (first[index] + 0.1));
@@ -133,10 +134,10 @@ impl Calibration {
         let weights = weights.map(|(index, (weight, pull))| bounded(index, weight + step * pull)).collect();
         let mut doubt = self.doubt.clone();
         doubt.subtract_outer(&pull, trust / variance);
-        for index in 0..N {
+        doubt.widen::<N>(|index| {
             let first = prior::doubt(self.family, index, index);
-            doubt.widen(index, DRIFT * first, first, N);
-        }
+            (DRIFT * first, first)
+        });
         (weights, doubt)
     }
 
@@ -158,8 +159,4 @@ const PAPER: f64 = 1.000_001;
 fn trust(deviations: f64) -> f64 {
     let far = deviations.abs().max(CLIP.0);
     CLIP.0 / far * (CLIP.1 / far).min(1.0)
-}
-
-fn dot(left: &[f64], right: &[f64]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| left * right).sum()
 }

@@ -128,7 +128,7 @@ impl Estimator {
     /// Learns from an answer. Returns the relative error of the prompt's estimate as it was before,
     /// `(estimate - actual) / actual`, where something was learned about prompts: each time at first, later now and then.
     pub fn learn(&self, learned: Learned<'_>) -> Option<f64> {
-        let model = lock(&self.models).get_or_make(learned.model, || Model::new(learned.model)).cloned()?;
+        let model = lock(&self.models).change(learned.model, || Model::new(learned.model), |model| model.clone())?;
         let mut model = lock(&model);
         model.learn(learned)
     }
@@ -158,7 +158,7 @@ impl Estimator {
         if !saved.calibration.is_sane() || !saved.speed.is_sane() {
             return false;
         }
-        let model = lock(&self.models).get_or_make(&saved.name, || Model::new(&saved.name)).cloned();
+        let model = lock(&self.models).change(&saved.name, || Model::new(&saved.name), |model| model.clone());
         model.map(|model| lock(&model).restore(saved)).is_some()
     }
 

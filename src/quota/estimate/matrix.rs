@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// No variance is as large as this (ours): products of two are finite.
+const MOST_VARIANCE: f64 = 1e150;
+
 /// Symmetric, of `size` rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -15,26 +18,26 @@ impl Symmetric {
 
     /// Whether it has `size` rows of finite numbers that could be variances and covariances.
     pub(super) fn is_sane(&self, size: usize) -> bool {
-        let is_finite = self.0.iter().all(|element| element.is_finite());
-        let is_sane = |row| (0..=row).all(|column| self.is_covariance(row, column));
-        self.0.len() == size * (size + 1) / 2 && is_finite && (0..size).all(is_sane)
+        let variances: Vec<f64> = (0..size).map(|index| self.at(index, index)).collect();
+        let are_variances = variances.iter().all(|variance| (0.0..MOST_VARIANCE).contains(variance));
+        let could_be = |(row, variance): (usize, &f64)| are_covariances(self.row(row), *variance, &variances);
+        self.0.len() == start(size) && are_variances && variances.iter().enumerate().all(could_be)
     }
 
-    /// Whether two values could vary together this much; a hair more is left for rounding.
-    fn is_covariance(&self, row: usize, column: usize) -> bool {
-        let (one, other) = (self.at(row, row), self.at(column, column));
-        one >= 0.0 && other >= 0.0 && self.at(row, column).powi(2) <= one * other * 1.000_01 + 1e-18
+    /// The elements of a row, up to the diagonal.
+    fn row(&self, row: usize) -> &[f64] {
+        self.0.get(start(row)..).and_then(|elements| elements.get(..=row)).unwrap_or_default()
     }
 
     pub(super) fn at(&self, row: usize, column: usize) -> f64 {
         let (row, column) = if row < column { (column, row) } else { (row, column) };
-        self.0.get(row * (row + 1) / 2 + column).copied().unwrap_or_default()
+        self.0.get(start(row) + column).copied().unwrap_or_default()
     }
 
-    /// The product with a vector that is mostly zero.
-    pub(super) fn times<const N: usize>(&self, vector: &[f64; N]) -> [f64; N] {
+    /// The product with a vector.
+    pub(super) fn times<const N: usize>(&self, vector: &Sparse<'_, N>) -> [f64; N] {
         let mut product = [0.0; N];
-        for (column, factor) in vector.iter().enumerate().filter(|(_, factor)| **factor != 0.0) {
+        for (column, factor) in vector.iter() {
             for (row, sum) in product.iter_mut().enumerate() {
                 *sum += self.at(row, column) * factor;
             }
@@ -42,45 +45,87 @@ impl Symmetric {
         product
     }
 
-    /// The square of a vector that is mostly zero, measured by this matrix.
-    pub(super) fn square<const N: usize>(&self, vector: &[f64; N]) -> f64 {
-        let some = || vector.iter().enumerate().filter(|(_, factor)| **factor != 0.0);
+    /// The square of a vector, measured by this matrix.
+    pub(super) fn square<const N: usize>(&self, vector: &Sparse<'_, N>) -> f64 {
         let mut sum = 0.0;
-        for (row, factor) in some() {
-            let start = row * (row + 1) / 2;
-            let Some(elements) = self.0.get(start..=start + row) else { continue };
-            let below: f64 =
-                some().take_while(|(column, _)| *column < row).map(|(column, other)| elements[column] * other).sum();
-            sum += factor * (2.0 * below + elements[row] * factor);
+        for (row, factor) in vector.iter() {
+            let Some((own, others)) = self.row(row).split_last() else { continue };
+            let left = vector.iter().map_while(|(column, other)| Some(others.get(column)? * other));
+            sum += factor * (2.0 * left.sum::<f64>() + own * factor);
         }
         sum
     }
 
     /// Takes `share` of the outer product of `vector` with itself away.
     pub(super) fn subtract_outer<const N: usize>(&mut self, vector: &[f64; N], share: f64) {
-        let mut elements = self.0.iter_mut();
-        for row in 0..N {
-            for (column, element) in (0..=row).zip(elements.by_ref()) {
-                *element -= share * vector[row] * vector[column];
+        for (row, factor) in vector.iter().enumerate() {
+            let elements = self.row_mut(row).iter_mut().zip(vector);
+            elements.for_each(|(element, other)| *element -= share * factor * other);
+        }
+    }
+
+    /// Adds to each element on the diagonal the first number that `drift` says, and keeps it between 0 and the second:
+    /// what lies in its row and its column shrinks with it, so that the matrix stays one of covariances.
+    pub(super) fn widen<const N: usize>(&mut self, drift: impl Fn(usize) -> (f64, f64)) {
+        let mut shrinks = [1.0; N];
+        for (index, shrink) in shrinks.iter_mut().enumerate() {
+            let (more, most) = drift(index);
+            let wide = (self.at(index, index) + more).max(0.0);
+            if wide > most {
+                *shrink = (most / wide).sqrt();
             }
+            self.row_mut(index).iter_mut().skip(index).for_each(|element| *element = wide.min(most));
+        }
+        for (row, shrink) in shrinks.iter().enumerate() {
+            let elements = self.row_mut(row).iter_mut().zip(&shrinks[..row]);
+            elements.for_each(|(element, other)| *element = *element * other * shrink);
         }
     }
 
-    /// Adds `more` to the diagonal element `index`, and keeps it between 0 and `most`: what lies in its row shrinks
-    /// with it, so that the matrix stays one of covariances.
-    pub(super) fn widen(&mut self, index: usize, more: f64, most: f64, size: usize) {
-        let wide = (self.at(index, index) + more).max(0.0);
-        if wide > most {
-            let shrink = (most / wide).sqrt();
-            (0..size).for_each(|other| self.set(index, other, self.at(index, other) * shrink));
-        }
-        self.set(index, index, wide.min(most));
+    fn row_mut(&mut self, row: usize) -> &mut [f64] {
+        self.0.get_mut(start(row)..).and_then(|elements| elements.get_mut(..=row)).unwrap_or_default()
+    }
+}
+
+/// A vector of fewer than 64 numbers, most of them zero.
+pub(super) struct Sparse<'a, const N: usize> {
+    vector: &'a [f64; N],
+    /// A bit for each number: whether it is not zero.
+    some: u64,
+}
+
+impl<'a, const N: usize> Sparse<'a, N> {
+    pub(super) fn of(vector: &'a [f64; N]) -> Self {
+        const { assert!(N < 64) };
+        let bits = vector.iter().enumerate().map(|(index, number)| u64::from(*number != 0.0) << index);
+        Self { vector, some: bits.fold(0, |some, bit| some | bit) }
     }
 
-    fn set(&mut self, row: usize, column: usize, value: f64) {
-        let (row, column) = if row < column { (column, row) } else { (row, column) };
-        if let Some(element) = self.0.get_mut(row * (row + 1) / 2 + column) {
-            *element = value;
-        }
+    /// The numbers that are not zero with their places, which rise.
+    fn iter(&self) -> impl Iterator<Item = (usize, f64)> {
+        let mut left = self.some;
+        std::iter::from_fn(move || {
+            let index = left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+            self.vector.get(index).map(|number| (index, *number))
+        })
     }
+
+    /// The product with a vector.
+    pub(super) fn dot(&self, other: &[f64]) -> f64 {
+        self.iter().fold(0.0, |sum, (index, factor)| sum + other.get(index).map_or(0.0, |other| other * factor))
+    }
+}
+
+/// Where a row begins.
+fn start(row: usize) -> usize {
+    row * (row + 1) / 2
+}
+
+/// Whether values of `variance` and of `variances` could vary together as a row says; a hair more is left for rounding.
+/// Every element is looked at, which takes less time than stopping at the first that is wrong. What is not finite is
+/// more than any bound.
+fn are_covariances(row: &[f64], variance: f64, variances: &[f64]) -> bool {
+    let could_be = |(element, other): (&f64, &f64)| element.powi(2) <= variance * other * 1.000_01 + 1e-18;
+    row.iter().zip(variances).fold(true, |all, pair| all & could_be(pair))
 }

@@ -62,9 +62,7 @@ impl Outputs {
     pub fn learn(&mut self, key: &str, asked: Option<u64>, is_thinking: Option<bool>, actual: u64) {
         let class = Class::new(asked, is_thinking);
         of_class(&mut self.model, class).learn(actual);
-        if let Some(classes) = self.keys.get_or_make(key, Classes::new) {
-            of_class(classes, class).learn(actual);
-        }
+        self.keys.change(key, Classes::new, |classes| of_class(classes, class).learn(actual));
     }
 
     /// The lengths to expect for `key`, with what it leans on; of total weight 1.
@@ -99,12 +97,10 @@ impl Outputs {
     pub(super) fn import(&mut self, entries: Vec<Entry>) {
         for Entry { key, class, lengths } in entries {
             if lengths.is_sane() && class.asked <= 7 {
-                let classes = match &key {
-                    None => Some(&mut self.model),
-                    Some(key) => self.keys.get_or_make(key, Classes::new),
-                };
-                if let Some(classes) = classes {
-                    *of_class(classes, class) = lengths;
+                let take = |classes: &mut Classes| *of_class(classes, class) = lengths;
+                match &key {
+                    None => take(&mut self.model),
+                    Some(key) => _ = self.keys.change(key, Classes::new, take),
                 }
             }
         }

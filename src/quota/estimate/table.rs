@@ -30,16 +30,23 @@ impl<V> Table<V> {
         Some(value)
     }
 
-    /// The entry of `name`, made by `new` where there is none; `None` where the name is too long to keep.
-    pub(super) fn get_or_make(&mut self, name: &str, new: impl FnOnce() -> V) -> Option<&mut V> {
+    /// What `change` makes of the entry of `name`, which is made by `new` where there is none; `None` where the name is
+    /// too long to keep.
+    pub(super) fn change<R>(
+        &mut self,
+        name: &str,
+        new: impl FnOnce() -> V,
+        change: impl FnOnce(&mut V) -> R,
+    ) -> Option<R> {
+        if let Some(value) = self.get(name) {
+            return Some(change(value));
+        }
         if name.len() > LONGEST_NAME {
             return None;
         }
-        if !self.entries.contains_key(name) {
-            self.make_room();
-            self.entries.insert(name.to_owned(), (0, new()));
-        }
-        self.get(name)
+        self.make_room();
+        self.entries.insert(name.to_owned(), (0, new()));
+        self.get(name).map(change)
     }
 
     fn make_room(&mut self) {
