@@ -6,7 +6,7 @@
 
 use super::features::{Feature, Features};
 
-// The classes. Their bits lie where [`add_up`] wants them: it counts what is four bits apart together.
+// The classes. Their bits lie where [`look_at`] wants them, which finds two things four bits apart in one byte.
 const DIGIT: u8 = 0x01;
 const MARK: u8 = 0x10;
 const BLANK: u8 = 0x02;
@@ -36,7 +36,7 @@ const LANES: usize = 16;
 /// Classes kept before they are counted (ours): fifteen for each lane are as many as four bits can count.
 const ROOM: usize = 15 * LANES;
 
-/// What is counted, in the order of [`add_up`].
+/// What is counted, in the order of [`look_at`], two to a byte.
 const COUNTED: [Feature; 12] = [
     Feature::Number,
     Feature::Punctuation,
