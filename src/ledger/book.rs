@@ -82,7 +82,7 @@ struct Rows {
     /// Over, not yet in the store.
     pending: VecDeque<Arc<Row>>,
     /// Before those: on their way into the store.
-    filing: Arc<Vec<Row>>,
+    filing: Arc<Vec<Arc<Row>>>,
     /// Those of the pending ones that the log has only as they were opened.
     unwritten: Vec<Arc<Row>>,
     /// What is wrong with the log, since the last write that failed.
@@ -221,12 +221,11 @@ impl Book {
     }
 
     /// The oldest rows that wait for the store, at most `most`: the same again until they are [`filed`](Self::filed).
-    pub fn batch(&self, most: usize) -> Arc<Vec<Row>> {
+    pub fn batch(&self, most: usize) -> Arc<Vec<Arc<Row>>> {
         let mut rows = self.rows();
         if rows.filing.is_empty() {
             let count = rows.pending.len().min(most);
-            let own = |row: Arc<Row>| Arc::try_unwrap(row).unwrap_or_else(|shared| (*shared).clone());
-            rows.filing = Arc::new(rows.pending.drain(..count).map(own).collect());
+            rows.filing = Arc::new(rows.pending.drain(..count).collect());
             rows.pending.shrink_to(KEPT);
         }
         rows.filing.clone()
@@ -244,8 +243,8 @@ impl Book {
     /// All rows that are not in the store: those that are over, and those under way as they would stand.
     pub fn unfiled(&self) -> Vec<Row> {
         let rows = self.rows();
-        let others = rows.pending.iter().chain(rows.open.values().map(|opened| &opened.row)).map(|row| (**row).clone());
-        rows.filing.iter().cloned().chain(others).collect()
+        let open = rows.open.values().map(|opened| &opened.row);
+        rows.filing.iter().chain(&rows.pending).chain(open).map(|row| (**row).clone()).collect()
     }
 
     /// How it is doing.
@@ -256,7 +255,7 @@ impl Book {
         Standing {
             open: rows.open.len(),
             pending: rows.waiting(),
-            oldest_ms: rows.filing.first().or(rows.pending.front().map(|row| &**row)).map(|row| row.at_ms),
+            oldest_ms: rows.filing.first().or(rows.pending.front()).map(|row| row.at_ms),
             fault: rows.fault.clone(),
             failures: rows.failures,
             refusal: if is_full { Some(TOO_MANY.to_owned()) } else { rows.fault.clone().filter(|_| refuses) },

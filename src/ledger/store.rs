@@ -1,5 +1,7 @@
 //! What keeps rows for good: SQLite today, PostgreSQL for several replicas.
 
+use std::sync::Arc;
+
 use super::query::Query;
 use super::row::Row;
 use super::sum::Sum;
@@ -38,6 +40,14 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError`]; nothing was filed then.
     fn file(&self, rows: &[Row]) -> Result<(), StoreError>;
+
+    /// The same, of rows that others hold as well.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was filed then.
+    fn file_shared(&self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
+        self.file(&rows.iter().map(|row| (**row).clone()).collect::<Vec<_>>())
+    }
 
     /// The largest number filed; 0 if there is none.
     ///

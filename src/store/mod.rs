@@ -106,7 +106,7 @@ impl Database {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked(place),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(place, error.to_string()),
             // Text where a number should be, or a number that cannot be.
-            None if is_misread(&error) => StoreError::Damaged(place, error.to_string()),
+            None if is_misread(&error) => StoreError::Damaged(place, told(&error)),
             _ => StoreError::Failed(place, error.to_string()),
         }
     }
@@ -116,4 +116,12 @@ impl Database {
 fn is_misread(error: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     matches!(error, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..))
+}
+
+/// What is wrong, for people; of what was misread without what SQLite's words add to it.
+fn told(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(_, _, what) => what.to_string(),
+        _ => error.to_string(),
+    }
 }

@@ -152,8 +152,13 @@ async fn a_ledger_is_checked() {
     assert_eq!(good.code, Some(0), "{good:?}");
     assert!(good.stdout.starts_with("ok   ledger: ") && good.stdout.contains("the last row is 2"), "{good:?}");
 
+    // The second row as it would be had it cost something else.
+    let other = Home::new();
+    file(&other, &[row(1, "ann"), Row { cost: Some(Money::from_picos_cny(1)), ..row(2, "bob") }]);
     let connection = rusqlite::Connection::open(home.path("state").join(FILE)).unwrap();
-    connection.execute("UPDATE ledger_row SET cost_picos = 1 WHERE seq = 2", []).unwrap();
+    connection.execute("ATTACH ?1 AS other", [other.path("state").join(FILE).to_str()]).unwrap();
+    let body = "UPDATE ledger_row SET body = (SELECT body FROM other.ledger_row WHERE seq = 2) WHERE seq = 2";
+    connection.execute(body, []).unwrap();
     drop(connection);
     let bad = run(&home, &check).await;
     assert_eq!(bad.code, Some(1));

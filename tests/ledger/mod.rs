@@ -2,6 +2,7 @@
 //! the callers' names. `support` makes rows and counts them again, naively.
 
 mod admin;
+mod bodies;
 mod check;
 mod damage;
 mod export;

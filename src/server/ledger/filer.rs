@@ -71,7 +71,7 @@ impl Filer {
             if rows.is_empty() {
                 return;
             }
-            let filed = self.store.file(&rows);
+            let filed = self.store.file_shared(&rows);
             let is_filed = filed.is_ok();
             self.note(filed);
             if !is_filed {

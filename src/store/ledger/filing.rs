@@ -1,13 +1,15 @@
 //! Rows on their way in: all of a batch or none, and only those that are new count in the sums.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Error, Statement, Transaction, TransactionBehavior, params};
 
 use super::days::Days;
 use super::forget::Forgotten;
 use super::numbers::{stored, sum_columns};
+use super::packed::Body;
 use super::words::Known;
 use crate::ledger::sum::MOST;
 use crate::ledger::{Row, Sum, date};
@@ -15,9 +17,7 @@ use crate::ledger::{Row, Sum, date};
 /// Sums by day and group.
 type Sums = HashMap<(u64, i64), Sum, RandomState>;
 
-const INSERT: &str = "INSERT INTO ledger_row VALUES
-    (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)
-    ON CONFLICT DO NOTHING";
+const INSERT: &str = "INSERT INTO ledger_row VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
 
 /// `a + b` would become a fraction beyond 2⁶³ − 1: sums stop there instead.
 const ADD: &str = "INSERT INTO ledger_sum VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -38,7 +38,7 @@ const ADD: &str = "INSERT INTO ledger_sum VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
 ///
 /// # Errors
 /// What the database says; nothing was filed then, and the connection is as before.
-pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[Row]) -> rusqlite::Result<()> {
+pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[impl Borrow<Row>]) -> rusqlite::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -54,14 +54,16 @@ pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[Row])
 pub(in crate::store) fn file_within(
     transaction: &Transaction<'_>,
     known: &mut Known,
-    rows: &[Row],
+    rows: &[impl Borrow<Row>],
 ) -> rusqlite::Result<()> {
     let (mut sums, mut days) = (Sums::default(), Days::default());
     let forgotten = Forgotten::read(transaction)?;
     let mut into_rows = transaction.prepare_cached(INSERT)?;
-    for row in rows.iter().filter(|row| !forgotten.had(row)) {
-        let group = known.group(transaction, row)?;
-        if insert(transaction, &mut into_rows, known, row, group)? {
+    let mut body = Vec::new();
+    for row in rows.iter().map(Borrow::borrow).filter(|row| !forgotten.had(row)) {
+        let (group, words) = (known.group(transaction, row)?, known.words(transaction, row)?);
+        Body::of(row, words).pack(&mut body).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        if insert(&mut into_rows, row, group, &body)? {
             let day = date::day_of_ms(row.at_ms.min(MOST));
             sums.entry((day, group)).or_default().add(&Sum::of(row));
             days.count(day, row.seq);
@@ -73,46 +75,9 @@ pub(in crate::store) fn file_within(
 }
 
 /// Whether the row is new.
-fn insert(
-    transaction: &Transaction<'_>,
-    into_rows: &mut Statement<'_>,
-    known: &mut Known,
-    row: &Row,
-    group: i64,
-) -> rusqlite::Result<bool> {
-    let outcome = known.word(transaction, &row.outcome)?;
-    let usage = known.word(transaction, &row.usage)?;
-    let price = known.price(transaction, row.price)?;
-    let edits = known.word(transaction, &row.edits)?;
-    let count = into_rows.execute(params![
-        // No journal will count so far: a number that does not fit is a mistake, and an error.
-        row.seq,
-        row.id,
-        stored(row.at_ms),
-        group,
-        (row.asked != row.model).then_some(&row.asked),
-        row.status,
-        outcome,
-        usage,
-        stored(row.input_tokens),
-        stored(row.output_tokens),
-        stored(row.cached_tokens),
-        stored(row.reasoning_tokens),
-        stored(row.images),
-        stored(row.videos),
-        stored(row.spoken_bytes),
-        stored(row.audio_ms),
-        row.cost.map(|cost| cost.picos_cny().cast_signed()),
-        price,
-        stored(row.queued_ms),
-        row.first_ms.map(stored),
-        stored(row.total_ms),
-        row.attempts,
-        edits,
-        row.trace_id,
-        row.flags.0,
-    ])?;
-    Ok(count > 0)
+fn insert(into_rows: &mut Statement<'_>, row: &Row, group: i64, body: &[u8]) -> rusqlite::Result<bool> {
+    // No journal will count so far: a number that does not fit is a mistake, and an error.
+    Ok(into_rows.execute(params![row.seq, stored(row.at_ms), group, body])? > 0)
 }
 
 fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {

@@ -8,11 +8,16 @@ mod days;
 mod filing;
 mod forget;
 mod numbers;
+mod packed;
 mod recount;
 mod rows;
+mod shared;
 mod sums;
 pub(super) mod tables;
 mod words;
+
+use std::borrow::Borrow;
+use std::sync::Arc;
 
 use super::Database;
 use crate::ledger::{Query, Row, Store, StoreError, Sum};
@@ -21,13 +26,11 @@ pub(super) use words::Known;
 
 impl Store for Database {
     fn file(&self, rows: &[Row]) -> Result<(), StoreError> {
-        let mut connection = self.writer();
-        let mut known = self.known();
-        filing::file(&mut connection, &mut known, rows).map_err(|error| {
-            // Some of it was not committed.
-            *known = Known::default();
-            self.failed()(error)
-        })
+        self.file_any(rows)
+    }
+
+    fn file_shared(&self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
+        self.file_any(rows)
     }
 
     fn last_seq(&self) -> Result<u64, StoreError> {
@@ -60,5 +63,17 @@ impl Store for Database {
             Err(StoreError::Damaged(_, what)) => Ok(vec![what]),
             result => result,
         }
+    }
+}
+
+impl Database {
+    fn file_any(&self, rows: &[impl Borrow<Row>]) -> Result<(), StoreError> {
+        let mut connection = self.writer();
+        let mut known = self.known();
+        filing::file(&mut connection, &mut known, rows).map_err(|error| {
+            // Some of it was not committed.
+            *known = Known::default();
+            self.failed()(error)
+        })
     }
 }

@@ -9,9 +9,6 @@ use super::numbers::{stored, sum_of};
 use super::rows;
 use crate::ledger::{Row, Sum, date};
 
-/// Rows read at once (ours).
-const AT_ONCE: usize = 5000;
-
 /// Sums by the labels that rows share, written one after the other.
 type Sums = HashMap<Vec<String>, Sum, RandomState>;
 
@@ -25,21 +22,18 @@ pub(super) struct Recount {
 }
 
 impl Recount {
-    /// Counts every row, and tells `look` of each. Takes most of a minute for ten million.
+    /// Counts every row that can be read, and tells `look` of each, or of what is wrong with it. Takes most of a minute for
+    /// ten million.
     ///
     /// # Errors
     /// What the database says.
-    pub(super) fn of(connection: &Connection, mut look: impl FnMut(&Row)) -> rusqlite::Result<Self> {
-        let (mut recount, mut after) = (Self::default(), 0);
-        loop {
-            let rows = rows::rows(connection, after, AT_ONCE)?;
-            let Some(last) = rows.last() else { return Ok(recount) };
-            after = last.seq;
-            for row in &rows {
-                look(row);
-                recount.count(row);
-            }
-        }
+    pub(super) fn of(connection: &Connection, mut look: impl FnMut(&Result<Row, String>)) -> rusqlite::Result<Self> {
+        let mut recount = Self::default();
+        rows::each(connection, |row| {
+            look(&row);
+            row.iter().for_each(|row| recount.count(row));
+        })?;
+        Ok(recount)
     }
 
     fn count(&mut self, row: &Row) {

@@ -1,36 +1,50 @@
 //! Rows on their way out.
 
-use std::sync::Arc;
-
-use rusqlite::{Connection, Row as Found};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, Params, Row as Found};
 
 use super::forget::Forgotten;
 use super::numbers::stored;
-use crate::ledger::Money;
-use crate::ledger::{Flags, Price, Row};
+use super::packed::Body;
+use super::shared::Shared;
+use super::words::Group;
+use crate::ledger::Row;
+use crate::ledger::row::Label;
+use crate::store::{is_misread, told};
 
-const SELECT: &str = "SELECT seq, r.id, at_ms, key, team, tags, account, asked, model, by_right, endpoint, status, o.word,
-    u.word, input_tokens, output_tokens, cached_tokens, reasoning_tokens, images, videos, spoken_bytes, audio_ms, cost_picos, p.word, queued_ms,
-    first_ms, total_ms, attempts, e.word, trace_id, flags FROM ledger_row r
-    LEFT JOIN ledger_group g ON g.id = group_id LEFT JOIN ledger_word o ON o.id = outcome
-    LEFT JOIN ledger_word u ON u.id = usage LEFT JOIN ledger_word p ON p.id = price LEFT JOIN ledger_word e ON e.id = edits";
+const SELECT: &str = "SELECT seq, at_ms, group_id, body FROM ledger_row";
 
 /// At most `most` rows with numbers above `after`.
 ///
 /// # Errors
-/// What the database says.
+/// What the database says, or which row cannot be read.
 pub(super) fn rows(connection: &Connection, after: u64, most: usize) -> rusqlite::Result<Vec<Row>> {
-    let mut select = connection.prepare_cached(&format!("{SELECT} WHERE seq > ?1 ORDER BY seq LIMIT ?2"))?;
-    select.query_map([stored(after), stored(most as u64)], row)?.collect()
+    let above = format!("{SELECT} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+    collect(connection, &above, [stored(after), stored(most as u64)])
 }
 
 /// At most `most` rows with numbers below `before`, the largest first.
 ///
 /// # Errors
-/// What the database says.
+/// What the database says, or which row cannot be read.
 pub(super) fn rows_before(connection: &Connection, before: u64, most: usize) -> rusqlite::Result<Vec<Row>> {
-    let mut select = connection.prepare_cached(&format!("{SELECT} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2"))?;
-    select.query_map([stored(before), stored(most as u64)], row)?.collect()
+    let below = format!("{SELECT} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
+    collect(connection, &below, [stored(before), stored(most as u64)])
+}
+
+/// Tells `take` of every row, or what is wrong with it.
+///
+/// # Errors
+/// What the database says, but for rows that cannot be read.
+pub(super) fn each(connection: &Connection, mut take: impl FnMut(Result<Row, String>)) -> rusqlite::Result<()> {
+    read(connection, SELECT, [], |row| {
+        take(match row {
+            Ok(row) => Ok(row),
+            Err(error) if is_misread(&error) => Err(told(&error)),
+            Err(error) => return Err(error),
+        });
+        Ok(())
+    })
 }
 
 /// The largest number that was filed, still there or not.
@@ -43,43 +57,75 @@ pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(last.unwrap_or(0).max(Forgotten::read(connection)?.last_seq))
 }
 
-fn row(found: &Found<'_>) -> rusqlite::Result<Row> {
-    let text = |at| found.get::<_, Arc<str>>(at);
-    let label = |at| found.get::<_, String>(at).map(Into::into);
-    let asked: Option<Arc<str>> = found.get(7)?;
-    let model = text(8)?;
-    let cost: Option<i64> = found.get(22)?;
+fn collect(connection: &Connection, sql: &str, params: impl Params) -> rusqlite::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    read(connection, sql, params, |row| row.map(|row| rows.push(row)))?;
+    Ok(rows)
+}
+
+/// Hands rows to `take`. What they share is looked up while they are read, so all is of one moment.
+fn read(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut take: impl FnMut(rusqlite::Result<Row>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut shared = Shared::new(connection);
+    let mut select = connection.prepare_cached(sql)?;
+    let mut all = select.query(params)?;
+    while let Some(found) = all.next()? {
+        let seq = found.get(0)?;
+        take(row(found, seq, &mut shared).map_err(|error| of_row(seq, error)))?;
+    }
+    Ok(())
+}
+
+/// The same error, with the row's number where it is the row that is wrong.
+fn of_row(seq: u64, error: rusqlite::Error) -> rusqlite::Error {
+    if is_misread(&error) { FromSqlError::Other(format!("row {seq}: {}", told(&error)).into()).into() } else { error }
+}
+
+fn row(found: &Found<'_>, seq: u64, shared: &mut Shared<'_>) -> rusqlite::Result<Row> {
+    let body = Body::unpack(found.get_ref(3)?.as_blob()?).map_err(FromSqlError::other)?;
+    let Group { key, team, tags, account, model, endpoint, right } = shared.group(found.get(2)?)?;
     Ok(Row {
-        seq: found.get(0)?,
-        id: found.get(1)?,
-        at_ms: found.get(2)?,
-        key: text(3)?,
-        team: text(4)?,
-        tags: text(5)?,
-        account: text(6)?,
-        asked: asked.unwrap_or_else(|| model.clone()),
+        seq,
+        id: body.id.into(),
+        at_ms: found.get(1)?,
+        key,
+        team,
+        tags,
+        account,
+        asked: body.asked.map_or_else(|| model.clone(), Into::into),
         model,
-        right: label(9)?,
-        endpoint: label(10)?,
-        status: found.get(11)?,
-        outcome: label(12)?,
-        usage: label(13)?,
-        input_tokens: found.get(14)?,
-        output_tokens: found.get(15)?,
-        cached_tokens: found.get(16)?,
-        reasoning_tokens: found.get(17)?,
-        images: found.get(18)?,
-        videos: found.get(19)?,
-        spoken_bytes: found.get(20)?,
-        audio_ms: found.get(21)?,
-        cost: cost.map(|picos| Money::from_picos_cny(picos.cast_unsigned())),
-        price: Price::of_json(&text(23)?),
-        queued_ms: found.get(24)?,
-        first_ms: found.get(25)?,
-        total_ms: found.get(26)?,
-        attempts: found.get(27)?,
-        edits: text(28)?,
-        trace_id: found.get(29)?,
-        flags: Flags(found.get(30)?),
+        right,
+        endpoint,
+        status: body.status,
+        outcome: label(&Row::OUTCOMES, &shared.word(body.words.outcome)?),
+        usage: label(&Row::USAGES, &shared.word(body.words.usage)?),
+        input_tokens: body.input_tokens,
+        output_tokens: body.output_tokens,
+        cached_tokens: body.cached_tokens,
+        reasoning_tokens: body.reasoning_tokens,
+        images: body.images,
+        videos: body.videos,
+        spoken_bytes: body.spoken_bytes,
+        audio_ms: body.audio_ms,
+        cost: body.cost,
+        price: shared.price(body.words.price)?,
+        queued_ms: body.queued_ms,
+        first_ms: body.first_ms,
+        total_ms: body.total_ms,
+        attempts: body.attempts,
+        edits: shared.word(body.words.edits)?,
+        trace_id: body.trace_id.into(),
+        flags: body.flags,
     })
+}
+
+/// `word`, without a copy where it is one of those that there can be.
+fn label(all: &[&'static str], word: &str) -> Label {
+    all.iter()
+        .find(|known| **known == word)
+        .map_or_else(|| Label::Owned(word.to_owned()), |known| Label::Borrowed(known))
 }

@@ -1,8 +1,9 @@
 //! The ledger's tables.
 //!
 //! What rows share is written once: the labels that sums tell them apart by (`ledger_group`), and words (`ledger_word`). A
-//! row has no index but its number, so that filing appends; `ledger_day` says where the rows of a day lie. Numbers are those
-//! of `Row` up to 2⁶³ − 1; the cost of a row is its pico-CNY as 64 bits, that of a sum is in two parts that cannot overflow.
+//! row has no index but its number, so that filing appends; `ledger_day` says where the rows of a day lie. What nobody asks
+//! the database for is packed into `body` (`packed`): a column costs as much to file as all of that. Numbers
+//! of sums go up to 2⁶³ − 1, and their cost is in two parts that cannot overflow.
 
 /// The step of the schema that makes them.
 pub(in crate::store) const STEP: &str = "
@@ -13,13 +14,7 @@ CREATE TABLE ledger_group (
     UNIQUE (key, team, tags, account, model, endpoint, by_right)
 ) STRICT;
 CREATE TABLE ledger_row (
-    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, at_ms INTEGER NOT NULL, group_id INTEGER NOT NULL, asked TEXT,
-    status INTEGER NOT NULL, outcome INTEGER NOT NULL, usage INTEGER NOT NULL,
-    input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
-    reasoning_tokens INTEGER NOT NULL, images INTEGER NOT NULL, videos INTEGER NOT NULL, spoken_bytes INTEGER NOT NULL,
-    audio_ms INTEGER NOT NULL,
-    cost_picos INTEGER, price INTEGER NOT NULL, queued_ms INTEGER NOT NULL, first_ms INTEGER, total_ms INTEGER NOT NULL,
-    attempts INTEGER NOT NULL, edits INTEGER NOT NULL, trace_id TEXT NOT NULL, flags INTEGER NOT NULL
+    seq INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, group_id INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 CREATE TABLE ledger_sum (
     day INTEGER NOT NULL, group_id INTEGER NOT NULL, requests INTEGER NOT NULL, failed INTEGER NOT NULL,
