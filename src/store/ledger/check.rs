@@ -11,6 +11,24 @@ use crate::store::{is_misread, told};
 /// Faults that are told (ours): more of them tell nothing new.
 const MOST: usize = 20;
 
+/// Faults: the first of them, and how many more there are, for a ledger may be wrong in every row.
+#[derive(Default)]
+struct Faults {
+    told: Vec<String>,
+    more: usize,
+}
+
+impl Faults {
+    fn push(&mut self, fault: String) {
+        if self.told.len() < MOST { self.told.push(fault) } else { self.more += 1 }
+    }
+
+    fn all(self) -> Vec<String> {
+        let more = (self.more > 0).then(|| format!("and {} more", self.more));
+        self.told.into_iter().chain(more).collect()
+    }
+}
+
 /// A day as it is kept: how many rows were filed and forgotten, and between which numbers they lie.
 struct Day {
     filed: u64,
@@ -24,22 +42,19 @@ struct Day {
 /// # Errors
 /// What the database says where it cannot be read on.
 pub(super) fn check(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut faults = integrity(connection)?;
-    if faults.is_empty() {
-        // One moment for all tables. What SQLite finds broken need not be counted.
-        let moment = connection.unchecked_transaction()?;
-        let recount = Recount::of(&moment, |row| look(row, &mut faults))?;
-        match compare(&moment, &recount, &mut faults) {
-            Err(error) if is_misread(&error) => faults.push(told(&error)),
-            compared => compared?,
-        }
+    let broken = integrity(connection)?;
+    if !broken.is_empty() {
+        // What SQLite finds broken need not be counted.
+        return Ok(broken);
     }
-    if faults.len() > MOST {
-        let more = faults.len() - MOST;
-        faults.truncate(MOST);
-        faults.push(format!("and {more} more"));
+    // One moment for all tables.
+    let (moment, mut faults) = (connection.unchecked_transaction()?, Faults::default());
+    let recount = Recount::of(&moment, |row| look(row, &mut faults))?;
+    match compare(&moment, &recount, &mut faults) {
+        Err(error) if is_misread(&error) => faults.push(told(&error)),
+        compared => compared?,
     }
-    Ok(faults)
+    Ok(faults.all())
 }
 
 fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
@@ -49,7 +64,7 @@ fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// What no row can have.
-fn look(row: &Result<Row, String>, faults: &mut Vec<String>) {
+fn look(row: &Result<Row, String>, faults: &mut Faults) {
     let row = match row {
         Ok(row) => row,
         Err(fault) => return faults.push(fault.clone()),
@@ -63,7 +78,7 @@ fn look(row: &Result<Row, String>, faults: &mut Vec<String>) {
     }
 }
 
-fn compare(connection: &Connection, recount: &Recount, faults: &mut Vec<String>) -> rusqlite::Result<()> {
+fn compare(connection: &Connection, recount: &Recount, faults: &mut Faults) -> rusqlite::Result<()> {
     let days = days(connection)?;
     for day in recount.days.keys().filter(|day| !days.contains_key(day)) {
         faults.push(format!("{}: there are rows of a day that is not known", date::written(*day)));
@@ -75,7 +90,7 @@ fn compare(connection: &Connection, recount: &Recount, faults: &mut Vec<String>)
         }
         // The sums of rows that were forgotten cannot be counted again.
         if kept.forgotten == 0 {
-            faults.extend(recount.differences(connection, *day)?);
+            recount.differences(connection, *day)?.into_iter().for_each(|fault| faults.push(fault));
         }
     }
     let mut of_no_day =
