@@ -62,7 +62,7 @@ impl Filer {
         standing.pending > 0 || standing.fault.is_some()
     }
 
-    /// Files all that waits, as far as the database takes it. Blocks.
+    /// Files all that waits now, as far as the database takes it. Blocks.
     pub(in crate::server) fn file(&self) {
         let _told_by_the_standing = self.book.flush();
         self.book.mend();
@@ -78,6 +78,10 @@ impl Filer {
                 return;
             }
             self.book.filed();
+            // What came meanwhile is not much, and would cost a transaction.
+            if rows.len() < BATCH {
+                return;
+            }
         }
     }
 
