@@ -42,26 +42,28 @@ const ANSWER: &[&str] = &[
 
 /// The upstream's id of a request; its support asks for it.
 pub(super) const TRACE_ID: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
+/// How often the caller's SDK has tried before.
+pub(super) const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 /// Our id of a request.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The same for Anthropic's SDKs.
 pub(super) const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// Whoever sends it speaks Anthropic's protocol.
-pub(super) const ANTHROPIC_VERSION: &str = "anthropic-version";
+pub(super) const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// The model that was really called.
 pub(super) const MODEL: HeaderName = HeaderName::from_static("x-flowgate-model");
 /// What the gateway changed in request and answer.
 pub(super) const EDITS: HeaderName = HeaderName::from_static("x-flowgate-edits");
 
 /// How long the caller lets its request stand in line.
-const MAX_WAIT: &str = "x-flowgate-max-wait";
+const MAX_WAIT: HeaderName = HeaderName::from_static("x-flowgate-max-wait");
 /// How often the caller wants a sign of life while it waits for a stream.
 pub(super) const KEEP_ALIVE: HeaderName = HeaderName::from_static("x-flowgate-keep-alive");
 /// How long it did (milliseconds).
 pub(super) const WAITED: HeaderName = HeaderName::from_static("x-flowgate-wait-ms");
 
 /// Which of two twins the caller wants.
-const POLICY: &str = "x-flowgate-policy";
+const POLICY: HeaderName = HeaderName::from_static("x-flowgate-policy");
 /// What the answer cost (CNY, exact), where that is known when its head goes out.
 pub(super) const COST: HeaderName = HeaderName::from_static("x-flowgate-cost-cny");
 

@@ -175,7 +175,7 @@ impl Gateway {
     }
 
     fn count_client_retry(&self, headers: &HeaderMap) {
-        if headers.get("x-stainless-retry-count").is_some_and(|count| count != "0") {
+        if headers.get(headers::RETRY_COUNT).is_some_and(|count| count != "0") {
             self.metrics.client_retry();
         }
     }

@@ -71,12 +71,14 @@ pub struct Beliefs {
     lessons: [Option<Lesson>; 7],
     trials: [Trial; 7],
     refusals: [u64; 7],
+    /// Before that no trial is over, if that rule counts.
+    next_review: Option<(Rule, Moment)>,
 }
 
 impl Beliefs {
     /// Nothing but what the catalogue and the configuration say.
     pub fn new(base: Limits) -> Self {
-        Self { base, lessons: [None; 7], trials: Default::default(), refusals: [0; 7] }
+        Self { base, lessons: [None; 7], trials: Default::default(), refusals: [0; 7], next_review: None }
     }
 
     /// The limits to keep to.
@@ -219,14 +221,19 @@ impl Beliefs {
 
     /// Whether a belief changed because time has passed without a refusal.
     pub fn review(&mut self, rule: Rule, now: Now) -> bool {
+        if self.next_review.is_some_and(|(of, at)| of == rule && now.at < at) {
+            return false;
+        }
         let reviewed = Metric::ALL.map(|metric| self.review_metric(rule, metric, now));
+        // Trials only ever begin anew: later than that, never earlier.
+        let oldest = self.trials.iter().map(|trial| trial.since).min();
+        self.next_review = oldest.map(|oldest| (rule, oldest.plus(length(rule))));
         reviewed.contains(&true)
     }
 
     fn review_metric(&mut self, rule: Rule, metric: Metric, now: Now) -> bool {
-        let length = if rule == Rule::Bucket { BUCKET_TRIAL } else { TRIAL };
         let trial = self.trials[metric.index()];
-        if now.at.since(trial.since) < length {
+        if now.at.since(trial.since) < length(rule) {
             return false;
         }
         self.trials[metric.index()] = Trial { since: now.at, peak: 0, is_pressed: false, ..trial };
@@ -260,6 +267,11 @@ impl Beliefs {
         }
         true
     }
+}
+
+/// How long a trial lasts.
+fn length(rule: Rule) -> Duration {
+    if rule == Rule::Bucket { BUCKET_TRIAL } else { TRIAL }
 }
 
 /// Whether `value` is hardly more than `good`.

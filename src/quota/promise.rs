@@ -79,6 +79,10 @@ impl Promises {
 
     /// What is kept free at `now`, and until when at least.
     pub fn due(&self, now: Moment) -> (Amounts, Option<Moment>) {
+        // Mostly nobody was told to come again.
+        if self.kept.is_empty() {
+            return (Amounts::default(), None);
+        }
         let due = self.kept.range(..=(now, u64::MAX));
         let mut until = None;
         let sum = due.fold(Amounts::default(), |sum, ((start, _), promise)| {

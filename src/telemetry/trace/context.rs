@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// The header that names trace and parent.
-pub(super) const TRACEPARENT: &str = "traceparent";
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header of what tracing systems on the way have to add.
 pub(super) const TRACESTATE: &str = "tracestate";
 
