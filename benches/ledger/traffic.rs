@@ -139,7 +139,7 @@ impl Traffic {
             reasoning_tokens: output / 2,
             images: u64::from(is_picture && is_used),
             cost: (model != 7).then(|| Money::from_picos_cny(cost)),
-            price: self.prices[model],
+            price: self.prices[model].map(Arc::new),
             queued_ms: luck,
             first_ms: luck.is_multiple_of(2).then_some(300 + luck),
             total_ms: 1000 + output * 20,

@@ -56,7 +56,7 @@ impl Exchange {
             most => most,
         };
         let consumed = wanted.size.map_or_else(|| of(&estimate::of(self, model, head)), of);
-        self.bill_of(model, right, facts.price, &consumed)
+        self.bill_of(model, right, facts.price.as_deref().copied(), &consumed)
     }
 
     /// Whether it is a stream whose tokens are counted as they come, and nobody said how many there may be.

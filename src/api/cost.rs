@@ -91,7 +91,7 @@ mod tests {
         let facts = Facts::of(Catalogue::builtin().get(model));
         let head = RequestHead::parse(body.as_bytes()).unwrap();
         let consumed = most(&facts, route, &head, &Size { ask, estimated: None });
-        facts.price.map(|price| upper(&price, &consumed, at).to_string())
+        facts.price.as_deref().map(|price| upper(price, &consumed, at).to_string())
     }
 
     #[test]

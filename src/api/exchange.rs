@@ -89,7 +89,7 @@ impl Exchange {
     }
 
     /// Which model is called, by which right, and what it costs.
-    pub(super) fn calls(&mut self, model: String, right: Right, price: Option<Price>) {
+    pub(super) fn calls(&mut self, model: String, right: Right, price: Option<Arc<Price>>) {
         if let Some(entry) = &mut self.settlement.entry {
             (entry.right, entry.price) = (right.label(), price);
         }
@@ -239,7 +239,7 @@ impl Exchange {
         let mut expected = Expected::default();
         if let Some(Candidate { model, right, facts, .. }) = seen.get() {
             expected.edits.extend(model.is_renamed.then_some("model"));
-            self.calls(model.id.clone(), *right, facts.price);
+            self.calls(model.id.clone(), *right, facts.price.clone());
         }
         let answer = self.take(called?);
         answers::read(self, answer, expected).await

@@ -63,7 +63,7 @@ impl Exchange {
         let drawing = self.drawing(head, &model.id, &mut rewrite)?.map(Box::new);
         rewrite.names.extend(is_fallback.then_some("fallback"));
         rewrite.names.extend_from_slice(&self.edits);
-        self.calls(model.id, right, facts.price);
+        self.calls(model.id, right, facts.price.clone());
         let size = estimate::size(self, &self.settlement.model, head);
         let ask = size.as_ref().map(|size| size.ask);
         if let Some(entry) = &mut self.settlement.entry {

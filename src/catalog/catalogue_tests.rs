@@ -37,12 +37,12 @@ fn the_built_in_file_is_read_whole() {
 fn every_price_is_the_one_that_is_written() {
     for (row, model) in rows().zip(Catalogue::builtin().models()) {
         let prices = [
-            ("price_in", model.price.map(|price| price.tokens.input.times(1_000_000))),
-            ("price_out", model.price.map(|price| price.tokens.output.times(1_000_000))),
-            ("price_cached", model.price.map(|price| price.tokens.cached.times(1_000_000))),
-            ("price_per_image", model.price.map(|price| price.image)),
-            ("price_per_video", model.price.map(|price| price.video)),
-            ("price_per_kchar", model.price.map(|price| price.utf8_byte.times(1_000))),
+            ("price_in", model.price.as_deref().map(|price| price.tokens.input.times(1_000_000))),
+            ("price_out", model.price.as_deref().map(|price| price.tokens.output.times(1_000_000))),
+            ("price_cached", model.price.as_deref().map(|price| price.tokens.cached.times(1_000_000))),
+            ("price_per_image", model.price.as_deref().map(|price| price.image)),
+            ("price_per_video", model.price.as_deref().map(|price| price.video)),
+            ("price_per_kchar", model.price.as_deref().map(|price| price.utf8_byte.times(1_000))),
         ];
         for (key, read) in prices {
             let Some(written) = field(row, key) else { continue };
@@ -58,7 +58,7 @@ fn models_have_what_the_file_says() {
     let model = catalogue.get("Pro/zai-org/GLM-5.1").unwrap();
     assert_eq!((model.kind, model.is_free, model.status), (Kind::Chat, false, Status::Listed));
     assert_eq!((model.context, model.thinking.as_deref()), (Some(204_800), Some("effort")));
-    assert_eq!(model.price.unwrap().long.unwrap().from_tokens, 32_000);
+    assert_eq!(model.price.as_deref().unwrap().long.unwrap().from_tokens, 32_000);
     assert!(catalogue.get("zai-org/GLM-5.9").is_none());
     assert!(!catalogue.get("Qwen/QwQ-32B").unwrap().status.is_served());
 }
@@ -267,15 +267,15 @@ fn a_model_can_be_overridden_or_added() {
     let model = over("Qwen/Qwen3-14B", "price_in = 0.1, price_out = 0.3, context = 7").unwrap();
     let old = Catalogue::builtin().get("Qwen/Qwen3-14B").unwrap();
     assert_eq!(
-        (model.price.unwrap().tokens.output.times(1_000_000).to_string().as_str(), model.context),
+        (model.price.as_deref().unwrap().tokens.output.times(1_000_000).to_string().as_str(), model.context),
         ("0.30", Some(7))
     );
     assert_eq!((model.kind, &model.caps, &model.thinking), (old.kind, &old.caps, &old.thinking));
     // Prices are replaced together.
     let model = over("deepseek-ai/DeepSeek-V4-Flash", "price_in = 1").unwrap();
     assert_eq!(
-        (model.price.unwrap().off_peak, model.price.unwrap().tokens.cached),
-        (None, model.price.unwrap().tokens.input)
+        (model.price.as_deref().unwrap().off_peak, model.price.as_deref().unwrap().tokens.cached),
+        (None, model.price.as_deref().unwrap().tokens.input)
     );
     assert_eq!(over("Qwen/Qwen3-14B", "context = 9").unwrap().price, old.price);
     let paid = over("Qwen/Qwen3-8B", "free = false").unwrap();

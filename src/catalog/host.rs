@@ -62,7 +62,7 @@ mod tests {
             assert!(!elsewhere.is_free(&model.id), "{}", model.id);
             assert_eq!(elsewhere.get(&model.id).unwrap().price, None, "{}", model.id);
         }
-        let paid = |catalogue: &Catalogue| catalogue.get("zai-org/GLM-5.2").unwrap().price;
+        let paid = |catalogue: &Catalogue| catalogue.get("zai-org/GLM-5.2").unwrap().price.clone();
         assert_eq!(paid(china), paid(&elsewhere));
         let limit = elsewhere.limits("Qwen/Qwen3-8B", Kind::Chat, Tier::L5).get(Metric::Tpm).unwrap();
         assert_eq!((limit.value, limit.source), (5_000_000, Source::Documented));

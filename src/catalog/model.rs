@@ -1,5 +1,6 @@
 //! One model: what it is, and what is known of it. Must not know how the data file is written or what limits follow.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::Deserialize;
@@ -149,7 +150,7 @@ pub struct Model {
     /// What it can do besides: `tools`, `json`, `prefix`, `fim`. Empty where no source says, or none.
     pub caps: Vec<String>,
     /// What it costs.
-    pub price: Option<Price>,
+    pub price: Option<Arc<Price>>,
     /// How thinking is switched: `none`, `toggle`, `toggle+budget`, `effort`, `always`, `rejects enable_thinking`.
     pub thinking: Option<String>,
     /// Limits that users saw and that hold whatever the tier (a free model's).

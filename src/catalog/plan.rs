@@ -1,5 +1,7 @@
 //! What may be called for a name, in order, and by which right. Pure values; who makes them: [`policy`](super::policy).
 
+use std::sync::Arc;
+
 use super::ResolvedModel;
 use super::model::{Kind, Model};
 use crate::ledger::price::Price;
@@ -67,12 +69,12 @@ impl Switch {
 }
 
 /// What is known of a candidate, copied from its one look-up; nothing of a model that the catalogue does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// What it is for.
     pub kind: Option<Kind>,
     /// What it costs.
-    pub price: Option<Price>,
+    pub price: Option<Arc<Price>>,
     /// Most tokens of an answer.
     pub most_output: Option<u64>,
     /// Whether its thinking can be switched.
@@ -85,7 +87,7 @@ impl Facts {
         let Some(model) = model else { return Self::default() };
         Self {
             kind: Some(model.kind),
-            price: model.price,
+            price: model.price.clone(),
             most_output: model.max_output.or(model.context),
             thinking: Switch::of(model.thinking.as_deref()),
         }

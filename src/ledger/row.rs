@@ -65,7 +65,7 @@ pub struct Row {
     /// What it cost, at the price in force when it began; `None` where no source gives a price.
     pub cost: Option<Money>,
     /// That price.
-    pub price: Option<Price>,
+    pub price: Option<Arc<Price>>,
     /// How long it stood in line (milliseconds).
     pub queued_ms: u64,
     /// Until the first byte of a streamed answer (milliseconds).
@@ -130,7 +130,7 @@ impl Row {
     pub fn began_as(&self, begun: &Self) -> bool {
         (self.seq, self.at_ms) == (begun.seq, begun.at_ms)
             && (&self.id, &self.asked) == (&begun.id, &begun.asked)
-            && (self.labels(), self.price) == (begun.labels(), begun.price)
+            && (self.labels(), &self.price) == (begun.labels(), &begun.price)
     }
 
     /// What sums may tell it apart by, but for its day.

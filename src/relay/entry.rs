@@ -30,7 +30,7 @@ pub struct Entry {
     /// By which right its model is called.
     pub right: &'static str,
     /// What its model costs; `None` where no source says so.
-    pub price: Option<Price>,
+    pub price: Option<Arc<Price>>,
     /// What it is thought to use.
     pub expected: Usage,
     /// Edits of request and answer.
@@ -73,7 +73,7 @@ impl Entry {
         if self.right == FREE || consumed == Consumed::default() {
             return Some(Money::ZERO);
         }
-        self.price.map(|price| price.cost(&consumed, at))
+        self.price.as_ref().map(|price| price.cost(&consumed, at))
     }
 
     /// What `usage` counts for budgets.
@@ -206,7 +206,7 @@ impl Settlement {
             spoken_bytes: usage.spoken_bytes,
             audio_ms: 0,
             cost: entry.cost(usage),
-            price: entry.price,
+            price: entry.price.clone(),
             queued_ms: self.waited_millis(),
             first_ms: self.first_byte_after().map(millis),
             total_ms: millis(self.took()),

@@ -82,7 +82,7 @@ fn number(value: &Value) -> f64 {
 fn every_price_is_the_one_that_is_written() {
     let mut count = 0;
     each(|row, model| {
-        let price = model.price.unwrap_or_default();
+        let price = model.price.as_deref().copied().unwrap_or_default();
         let mut check = |key: &str, amount: Money, times: u64| {
             if let Some(written) = row.get(key) {
                 assert_eq!(cny(amount, times), number(written), "{} {key}", model.id);
@@ -99,7 +99,7 @@ fn every_price_is_the_one_that_is_written() {
         check("price_per_second", price.audio_milli, 1_000);
         let is_written = row.keys().any(|key| key.starts_with("price_") && key != "price_conflict");
         assert_eq!(model.price.is_some(), is_written || model.is_free, "{}", model.id);
-        assert!(!model.is_free || model.price == Some(Price::default()), "{}", model.id);
+        assert!(!model.is_free || model.price.as_deref() == Some(&Price::default()), "{}", model.id);
     });
     assert!(count > 160, "only {count} prices");
 }
@@ -108,7 +108,7 @@ fn every_price_is_the_one_that_is_written() {
 fn every_band_and_every_hour_is_the_one_that_is_written() {
     let mut count = 0;
     each(|row, model| {
-        let price = model.price.unwrap_or_default();
+        let price = model.price.as_deref().copied().unwrap_or_default();
         let parts = [
             ("price_tier", price.long.map(|band| band.rates)),
             ("price_offpeak", price.off_peak.map(|hours| hours.rates)),

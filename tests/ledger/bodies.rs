@@ -1,5 +1,7 @@
 //! Bodies of rows, in which most of a row is packed: they hold whatever a row may be, and whatever is in them is read or told.
 
+use std::sync::Arc;
+
 use flowgate::ledger::{Flags, Money, Price, Row, Store, StoreError};
 use proptest::prelude::*;
 
@@ -44,7 +46,7 @@ prop_compose! {
         Row {
             seq: 1, id, at_ms, key, team, tags, account, asked, model, right, endpoint, status, outcome, usage,
             input_tokens, output_tokens, cached_tokens, reasoning_tokens, images, videos, spoken_bytes, audio_ms,
-            cost: cost.map(Money::from_picos_cny), price, queued_ms: numbers[8], first_ms, total_ms: numbers[9],
+            cost: cost.map(Money::from_picos_cny), price: price.map(Arc::new), queued_ms: numbers[8], first_ms, total_ms: numbers[9],
             attempts, edits, trace_id, flags: Flags(flags),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use flowgate::ledger::{Dimension, Money, Price, Query, Row, Store, Sum};
 use flowgate::store::{Database, FILE};
@@ -70,7 +71,7 @@ pub(super) fn row(seq: u64) -> Row {
         spoken_bytes: 3,
         audio_ms: 7,
         cost: Some(Money::from_picos_cny(1_500_001)),
-        price: Some(Price { image: Money::from_micros_cny(100_000), ..Price::default() }),
+        price: Some(Arc::new(Price { image: Money::from_micros_cny(100_000), ..Price::default() })),
         queued_ms: 3,
         first_ms: Some(40),
         total_ms: 500,

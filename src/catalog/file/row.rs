@@ -1,6 +1,7 @@
 //! One model as the data file and the configuration write it. Must not know other models.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -114,7 +115,7 @@ impl RawModel {
             max_reasoning: self.max_reasoning.or(base.max_reasoning),
             dimensions: self.dimensions.unwrap_or(base.dimensions),
             caps: self.caps.unwrap_or(base.caps),
-            price,
+            price: price.map(Arc::new),
             thinking: self.thinking.or(base.thinking),
             fixed,
             l0,
@@ -134,7 +135,7 @@ impl RawModel {
             (None, Some(true)) => Ok(Some(Price::default())),
             // It was free, and what it costs now nobody says.
             (None, Some(false)) if base.is_free => Ok(None),
-            (None, _) => Ok(base.price),
+            (None, _) => Ok(base.price.as_deref().copied()),
         }
     }
 }

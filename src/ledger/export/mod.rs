@@ -112,7 +112,7 @@ fn row_cells(row: &Row) -> Cells<'_> {
         ("spoken_bytes", Cell::Number(row.spoken_bytes)),
         ("audio_ms", Cell::Number(row.audio_ms)),
         ("cost_cny", row.cost.map_or(Cell::Missing, |cost| Cell::Text(cost.to_string().into()))),
-        ("price", row.price.map_or(Cell::Missing, |price| Cell::Json(price.to_json()))),
+        ("price", row.price.as_ref().map_or(Cell::Missing, |price| Cell::Json(price.to_json()))),
         ("queued_ms", Cell::Number(row.queued_ms)),
         ("first_ms", row.first_ms.map_or(Cell::Missing, Cell::Number)),
         ("total_ms", Cell::Number(row.total_ms)),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, Read};
+use std::sync::Arc;
 
 use crate::catalog::plan::Facts;
 use crate::jobs::Job;
@@ -66,7 +67,7 @@ fn read(line: &str) -> Option<(String, Answer)> {
 fn row(job: &Job, name: &str, answer: &Answer, facts: impl Fn(&str) -> Facts) -> Row {
     let is_good = (200..300).contains(&answer.status);
     let usage = if is_good || answer.usage.certainty == Certainty::Exact { answer.usage } else { Usage::nothing() };
-    let price = facts(&answer.model).price.map(Price::of_batch);
+    let price = facts(&answer.model).price.map(|price| Arc::new(price.of_batch()));
     let mut row = Row {
         id: format!("{}/{}", job.id, name.chars().take(MOST_NAME).collect::<String>()).into(),
         key: job.who.key.clone(),
@@ -75,7 +76,7 @@ fn row(job: &Job, name: &str, answer: &Answer, facts: impl Fn(&str) -> Facts) ->
         account: job.account.clone(),
         asked: answer.model.as_str().into(),
         model: answer.model.as_str().into(),
-        right: if price == Some(Price::default()) { "free".into() } else { "name".into() },
+        right: if price.as_deref() == Some(&Price::default()) { "free".into() } else { "name".into() },
         endpoint: ENDPOINT.into(),
         status: answer.status,
         outcome: if is_good { "complete".into() } else { "refused".into() },
@@ -89,7 +90,7 @@ fn row(job: &Job, name: &str, answer: &Answer, facts: impl Fn(&str) -> Facts) ->
         ..Row::default()
     };
     // A batch has no hour of the day: its price has no off-peak.
-    let cost = price.map(|price| price.cost(&row.consumed(), row.at()));
+    let cost = row.price.as_ref().map(|price| price.cost(&row.consumed(), row.at()));
     row.cost = if usage.certainty == Certainty::Nothing { Some(Money::ZERO) } else { cost };
     row
 }

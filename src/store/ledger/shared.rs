@@ -17,7 +17,7 @@ type Numbered<T> = HashMap<i64, T, RandomState>;
 pub(super) struct Shared<'a> {
     connection: &'a Connection,
     words: Numbered<Arc<str>>,
-    prices: Numbered<Option<Price>>,
+    prices: Numbered<Option<Arc<Price>>>,
     groups: Numbered<Group>,
 }
 
@@ -46,11 +46,11 @@ impl<'a> Shared<'a> {
     ///
     /// # Errors
     /// What the database says, or that there is no such word.
-    pub(super) fn price(&mut self, id: i64) -> rusqlite::Result<Option<Price>> {
+    pub(super) fn price(&mut self, id: i64) -> rusqlite::Result<Option<Arc<Price>>> {
         if let Some(price) = self.prices.get(&id) {
-            return Ok(*price);
+            return Ok(price.clone());
         }
-        let price = Price::of_json(&self.word(id)?);
+        let price = Price::of_json(&self.word(id)?).map(Arc::new);
         kept(&mut self.prices, id, || Ok(price))
     }
 

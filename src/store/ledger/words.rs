@@ -78,7 +78,7 @@ impl Known {
         Ok(Words {
             outcome: self.word(connection, &row.outcome)?,
             usage: self.word(connection, &row.usage)?,
-            price: self.price(connection, row.price)?,
+            price: self.price(connection, row.price.as_deref())?,
             edits: self.word(connection, &row.edits)?,
         })
     }
@@ -101,16 +101,16 @@ impl Known {
     }
 
     /// The number of a price's text; without a price that of an empty word.
-    fn price(&mut self, connection: &Connection, price: Option<Price>) -> rusqlite::Result<i64> {
+    fn price(&mut self, connection: &Connection, price: Option<&Price>) -> rusqlite::Result<i64> {
         let Some(price) = price else { return self.word(connection, "") };
-        if let Some(id) = self.prices.get(&price) {
+        if let Some(id) = self.prices.get(price) {
             return Ok(*id);
         }
         let id = self.word(connection, &price.to_json())?;
         if self.prices.len() >= MOST {
             self.prices.clear();
         }
-        self.prices.insert(price, id);
+        self.prices.insert(*price, id);
         Ok(id)
     }
 
