@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use foldhash::fast::RandomState;
+
 use super::secret::{KeyHash, hash};
 use super::{Tenant, TenantError};
 
 /// All virtual keys of the gateway.
 #[derive(Debug, Clone)]
 pub struct Tenants {
-    by_hash: HashMap<KeyHash, Arc<Tenant>>,
+    by_hash: HashMap<KeyHash, Arc<Tenant>, RandomState>,
     /// Who calls without a key; nobody where keys are needed.
     open: Option<Arc<Tenant>>,
 }
