@@ -20,6 +20,7 @@ use super::drain::Drain;
 use super::guarded_io::{GuardedIo, IoLimits};
 use super::service::{Plane, PlaneService};
 use super::tls::TlsSource;
+use super::workers::Workers;
 
 /// Most bytes buffered for one connection, and of a request's head (ours; nginx's default for heads).
 const MOST_BUFFERED: usize = 32 * 1024;
@@ -29,19 +30,19 @@ const H2_STREAMS: u32 = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listening socket and what becomes of its connections.
-pub(super) struct Acceptor<P> {
+pub(super) struct Acceptor<P: Plane> {
     pub(super) listener: TcpListener,
     pub(super) connections: Connections<P>,
 }
 
 /// Everything that a connection needs. It outlives the listener, which closes when the drain begins,
 /// so that new callers are refused at once and may turn to another replica.
-pub(super) struct Connections<P> {
+pub(super) struct Connections<P: Plane> {
     pub(super) tls: Option<Arc<TlsSource>>,
     pub(super) limits: IoLimits,
     pub(super) max_connections: u32,
     pub(super) open: Option<IntGauge>,
-    pub(super) plane: P,
+    pub(super) workers: Arc<Workers<P>>,
 }
 
 impl<P: Plane> Acceptor<P> {
@@ -94,7 +95,7 @@ impl<P: Plane> Connections<P> {
         let activity = Arc::new(Activity::new());
         let io = TokioIo::new(GuardedIo::new(stream, self.limits, activity.clone(), drain.clone()));
         let builder = builder();
-        let service = PlaneService::new(self.plane.clone(), peer, activity);
+        let service = PlaneService::new(self.workers.clone(), peer, activity);
         let connection = builder.serve_connection(io, service).into_owned();
         let result = drain.watch(connection, |connection| connection.graceful_shutdown()).await;
         if let Some(Err(error)) = result {

@@ -32,6 +32,7 @@ mod service;
 mod state;
 mod tiers;
 mod tls;
+mod workers;
 
 pub use error::StartError;
 pub use keys::{Desk, KEY_FIELDS, TEAM_FIELDS, faults_beside_store, is_open};

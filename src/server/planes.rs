@@ -13,6 +13,7 @@ use super::ledger::Faults;
 use super::parts::Parts;
 use super::reload::Reloader;
 use super::service::{AdminPlane, DataPlane};
+use super::workers::Workers;
 use crate::admin::{self, AdminState, Readiness};
 use crate::config::Settings;
 use crate::telemetry::metrics::upstream::UpstreamMetrics;
@@ -29,7 +30,7 @@ pub(super) fn data(settings: &Settings, parts: &Parts) -> Connections<DataPlane>
         limits: limits(settings),
         max_connections: settings.server.max_connections,
         open: Some(reloader.metrics.connections.clone()),
-        plane: DataPlane { gateway: reloader.gateway.clone(), door: reloader.door.clone() },
+        workers: Workers::new(DataPlane { gateway: reloader.gateway.clone(), door: reloader.door.clone() }),
     }
 }
 
@@ -42,7 +43,7 @@ pub(super) fn admin(settings: &Settings, parts: &Parts) -> Connections<AdminPlan
         limits: limits(settings),
         max_connections: ADMIN_CONNECTIONS,
         open: None,
-        plane: AdminPlane { router, door: Arc::new(ArcSwap::from_pointee(door)) },
+        workers: Workers::new(AdminPlane { router, door: Arc::new(ArcSwap::from_pointee(door)) }),
     }
 }
 

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -16,8 +17,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use tower::ServiceExt;
 
-use super::active::{Activity, Tracked};
+use super::active::{Active, Activity, Tracked};
 use super::door::{self, Door};
+use super::workers::{Answering, Asked, Workers};
 use crate::admin::Peer;
 use crate::api::Gateway;
 use crate::api::error::{DoorError, GatewayError};
@@ -39,32 +41,45 @@ pub(super) trait Plane: Clone + Send + Sync + 'static {
 
 /// A plane as one connection sees it.
 #[derive(Debug)]
-pub(super) struct PlaneService<P> {
-    plane: P,
+pub(super) struct PlaneService<P: Plane> {
+    workers: Arc<Workers<P>>,
     peer: IpAddr,
     activity: Arc<Activity>,
 }
 
 impl<P: Plane> PlaneService<P> {
-    pub(super) fn new(plane: P, peer: IpAddr, activity: Arc<Activity>) -> Self {
-        Self { plane, peer, activity }
+    pub(super) fn new(workers: Arc<Workers<P>>, peer: IpAddr, activity: Arc<Activity>) -> Self {
+        Self { workers, peer, activity }
     }
 }
 
 impl<P: Plane> Service<Request<Incoming>> for PlaneService<P> {
     type Response = Response<Tracked<P::Body>>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Served<P>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let active = self.activity.begin();
-        let (plane, peer) = (self.plane.clone(), self.peer);
         // HTTP/2 has no such header.
         let is_contradictory = request.headers().contains_key(header::TRANSFER_ENCODING) && active.is_doubtful();
-        Box::pin(async move {
-            let response = plane.answer(request, peer, is_contradictory).await;
-            Ok(response.map(|body| Tracked::new(body, active)))
-        })
+        let answering = self.workers.answer(Asked { request, peer: self.peer, is_contradictory });
+        Served { answering, active: Some(active) }
+    }
+}
+
+/// A request on its way through a plane.
+pub(super) struct Served<P: Plane> {
+    answering: Answering<P>,
+    active: Option<Active>,
+}
+
+impl<P: Plane> Future for Served<P> {
+    type Output = Result<Response<Tracked<P::Body>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answering).poll(context));
+        let active = self.active.take();
+        Poll::Ready(Ok(answer.map(|body| Tracked::new(body, active))))
     }
 }
 
