@@ -56,7 +56,7 @@ impl Exchange {
             most => most,
         };
         let consumed = wanted.size.map_or_else(|| of(&estimate::of(self, model, head)), of);
-        self.bill_of(model, right, facts.price.as_deref().copied(), &consumed)
+        self.bill_of(model, right, facts.price.as_deref(), &consumed)
     }
 
     /// Whether it is a stream whose tokens are counted as they come, and nobody said how many there may be.
@@ -68,7 +68,7 @@ impl Exchange {
         &self,
         model: &str,
         right: Right,
-        price: Option<Price>,
+        price: Option<&Price>,
         most: &Consumed,
     ) -> Result<Bill, GatewayError> {
         let price = self.price_for_budgets(model, right, price)?;
@@ -82,7 +82,7 @@ impl Exchange {
     }
 
     /// What is counted for a model. A budget that cannot be counted would be a lie: where money is, there must be a price.
-    fn price_for_budgets(&self, model: &str, right: Right, price: Option<Price>) -> Result<Price, GatewayError> {
+    fn price_for_budgets(&self, model: &str, right: Right, price: Option<&Price>) -> Result<Price, GatewayError> {
         if right == Right::Free {
             return Ok(Price::default());
         }
@@ -92,7 +92,7 @@ impl Exchange {
             || self.snapshot.quota.allowances.iter().any(|(_, allowance)| counts(allowance));
         match price {
             None if is_money => Err(GatewayError::Unpriced(model.to_owned())),
-            price => Ok(price.unwrap_or_default()),
+            price => Ok(price.copied().unwrap_or_default()),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Exchange {
         if !self.is_budgeted(right) || model.is_empty() {
             return Ok(None);
         }
-        let price = facts.price.as_deref().copied().filter(|price| *price == Price::default());
+        let price = facts.price.as_deref().filter(|price| **price == Price::default());
         let bill = self.bill_of(model, right, price, &Consumed::default())?;
         Ok(Some(self.hold_of(&bill, account.cloned())?))
     }

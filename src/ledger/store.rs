@@ -1,7 +1,5 @@
 //! What keeps rows for good: SQLite today, PostgreSQL for several replicas.
 
-use std::sync::Arc;
-
 use super::query::Query;
 use super::row::Row;
 use super::sum::Sum;
@@ -39,14 +37,14 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`]; nothing was filed then.
-    fn file(&self, rows: &[Row]) -> Result<(), StoreError>;
+    fn file_all(&self, rows: &[&Row]) -> Result<(), StoreError>;
 
-    /// The same, of rows that others hold as well.
+    /// The same, of rows that lie side by side.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was filed then.
-    fn file_shared(&self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
-        self.file(&rows.iter().map(|row| (**row).clone()).collect::<Vec<_>>())
+    fn file(&self, rows: &[Row]) -> Result<(), StoreError> {
+        self.file_all(&rows.iter().collect::<Vec<_>>())
     }
 
     /// The largest number filed; 0 if there is none.

@@ -98,11 +98,11 @@ impl Drop for Active {
 #[derive(Debug)]
 pub(super) struct Tracked<B> {
     body: B,
-    _active: Option<Active>,
+    _active: Active,
 }
 
 impl<B> Tracked<B> {
-    pub(super) fn new(body: B, active: Option<Active>) -> Self {
+    pub(super) fn new(body: B, active: Active) -> Self {
         Self { body, _active: active }
     }
 }

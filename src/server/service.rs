@@ -78,7 +78,8 @@ impl<P: Plane> Future for Served<P> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = ready!(Pin::new(&mut self.answering).poll(context));
-        let active = self.active.take();
+        // There until the answer is, which comes once.
+        let Some(active) = self.active.take() else { return Poll::Pending };
         Poll::Ready(Ok(answer.map(|body| Tracked::new(body, active))))
     }
 }

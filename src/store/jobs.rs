@@ -49,7 +49,7 @@ impl JobStore for Database {
         let mut known = self.known();
         let settled = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
             put(&transaction, job)?;
-            ledger::file_within(&transaction, &mut known, rows)?;
+            ledger::file_within(&transaction, &mut known, &rows.iter().collect::<Vec<_>>())?;
             transaction.commit()
         });
         settled.map_err(|error| {

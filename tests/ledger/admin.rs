@@ -159,7 +159,7 @@ async fn what_is_not_understood_is_an_error_object() {
 struct Broken(StoreError);
 
 impl Store for Broken {
-    fn file(&self, _: &[Row]) -> Result<(), StoreError> {
+    fn file_all(&self, _: &[&Row]) -> Result<(), StoreError> {
         Err(self.0.clone())
     }
     fn last_seq(&self) -> Result<u64, StoreError> {

@@ -66,22 +66,21 @@ impl Filer {
     pub(in crate::server) fn file(&self) {
         let _told_by_the_standing = self.book.flush();
         self.book.mend();
-        loop {
+        // What comes meanwhile is not much, and would cost a transaction.
+        let mut left = self.book.standing().pending;
+        while left > 0 {
             let rows = self.book.batch(BATCH);
             if rows.is_empty() {
                 return;
             }
-            let filed = self.store.file_shared(&rows);
+            let filed = self.store.file_all(&rows.iter().map(|row| &**row).collect::<Vec<_>>());
             let is_filed = filed.is_ok();
             self.note(filed);
             if !is_filed {
                 return;
             }
             self.book.filed();
-            // What came meanwhile is not much, and would cost a transaction.
-            if rows.len() < BATCH {
-                return;
-            }
+            left = left.saturating_sub(rows.len());
         }
     }
 
@@ -133,3 +132,7 @@ impl Filer {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "filer_tests.rs"]
+mod tests;

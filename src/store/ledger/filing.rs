@@ -1,6 +1,5 @@
 //! Rows on their way in: all of a batch or none, and only those that are new count in the sums.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
@@ -38,7 +37,7 @@ const ADD: &str = "INSERT INTO ledger_sum VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
 ///
 /// # Errors
 /// What the database says; nothing was filed then, and the connection is as before.
-pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[impl Borrow<Row>]) -> rusqlite::Result<()> {
+pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[&Row]) -> rusqlite::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -54,13 +53,13 @@ pub(super) fn file(connection: &mut Connection, known: &mut Known, rows: &[impl 
 pub(in crate::store) fn file_within(
     transaction: &Transaction<'_>,
     known: &mut Known,
-    rows: &[impl Borrow<Row>],
+    rows: &[&Row],
 ) -> rusqlite::Result<()> {
     let (mut sums, mut days) = (Sums::default(), Days::default());
     let forgotten = Forgotten::read(transaction)?;
     let mut into_rows = transaction.prepare_cached(INSERT)?;
     let mut body = Vec::new();
-    for row in rows.iter().map(Borrow::borrow).filter(|row| !forgotten.had(row)) {
+    for row in rows.iter().filter(|row| !forgotten.had(row)) {
         let (group, words) = (known.group(transaction, row)?, known.words(transaction, row)?);
         Body::of(row, words).pack(&mut body).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
         if insert(&mut into_rows, row, group, &body)? {

@@ -16,21 +16,20 @@ mod sums;
 pub(super) mod tables;
 mod words;
 
-use std::borrow::Borrow;
-use std::sync::Arc;
-
 use super::Database;
 use crate::ledger::{Query, Row, Store, StoreError, Sum};
 pub(super) use filing::file_within;
 pub(super) use words::Known;
 
 impl Store for Database {
-    fn file(&self, rows: &[Row]) -> Result<(), StoreError> {
-        self.file_any(rows)
-    }
-
-    fn file_shared(&self, rows: &[Arc<Row>]) -> Result<(), StoreError> {
-        self.file_any(rows)
+    fn file_all(&self, rows: &[&Row]) -> Result<(), StoreError> {
+        let mut connection = self.writer();
+        let mut known = self.known();
+        filing::file(&mut connection, &mut known, rows).map_err(|error| {
+            // Some of it was not committed.
+            *known = Known::default();
+            self.failed()(error)
+        })
     }
 
     fn last_seq(&self) -> Result<u64, StoreError> {
@@ -63,17 +62,5 @@ impl Store for Database {
             Err(StoreError::Damaged(_, what)) => Ok(vec![what]),
             result => result,
         }
-    }
-}
-
-impl Database {
-    fn file_any(&self, rows: &[impl Borrow<Row>]) -> Result<(), StoreError> {
-        let mut connection = self.writer();
-        let mut known = self.known();
-        filing::file(&mut connection, &mut known, rows).map_err(|error| {
-            // Some of it was not committed.
-            *known = Known::default();
-            self.failed()(error)
-        })
     }
 }
