@@ -91,11 +91,12 @@ impl Exchange {
             let answer = self.send(method, path, body, lease, None).await?;
             return Ok(Reserved { answer, reservation: None, waited: Duration::ZERO, paid: None });
         };
-        let deadline = Instant::now() + self.patience;
+        let mut now = Instant::now();
+        let deadline = now + self.patience;
         let (mut waited, mut refusals, mut last) = (Duration::ZERO, 0, None);
         loop {
             let (lease, reservation, is_governed) =
-                self.admit(ask, deadline).await.map_err(|error| still(&mut last, error))?;
+                self.admit(ask, now, deadline).await.map_err(|error| still(&mut last, error))?;
             if last.take().is_some() {
                 // The last refusal is counted when a caller learns of it; this one no caller will.
                 self.settlement.upstream_error("rate_limit");
@@ -125,12 +126,18 @@ impl Exchange {
                 _ => return Err(GatewayError::Refused(refusal, self.settlement.model.to_string())),
             };
             last = Some((refusal, self.settlement.model.to_string()));
+            now = Instant::now();
         }
     }
 
     /// Step 6: the account whose turn comes first, and what the request holds there.
-    async fn admit(&self, ask: &Ask, deadline: Instant) -> Result<(KeyLease, Reservation, bool), GatewayError> {
-        let (model, now) = (&self.settlement.model, Instant::now());
+    async fn admit(
+        &self,
+        ask: &Ask,
+        now: Instant,
+        deadline: Instant,
+    ) -> Result<(KeyLease, Reservation, bool), GatewayError> {
+        let model = &self.settlement.model;
         let (lease, account) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
         let waits = self.settlement.trace.waits(model);
         let entering = self.enter(account, model, ask, deadline.saturating_duration_since(now));

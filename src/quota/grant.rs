@@ -82,25 +82,25 @@ impl Grant {
     }
 
     /// Its end, to be written down.
-    pub(super) fn settle(mut self, spent: Spent, now: Now) -> Option<Note> {
+    pub(super) fn settle(&mut self, spent: Spent, now: Now) -> Option<Note<'_>> {
         self.is_open = false;
-        let event = self.lane.settle(&self, spent, now);
+        let event = self.lane.settle(self, spent, now);
         self.note(event)
     }
 
     /// Its beginning, to be written down before it is sent.
-    pub(super) fn taken(&self) -> Option<Note> {
+    pub(super) fn taken(&self) -> Option<Note<'_>> {
         self.note(Event::Took { id: self.id, taken: self.taken })
     }
 
-    fn note(&self, event: Event) -> Option<Note> {
-        self.is_recorded.then(|| Note { lane: self.lane.clone(), event })
+    fn note(&self, event: Event) -> Option<Note<'_>> {
+        self.is_recorded.then(|| Note { lane: &self.lane, event })
     }
 
     /// The upstream refused it.
-    pub(super) fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
+    pub(super) fn refused(&mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         self.is_open = false;
-        self.lane.refused(&self, metric, retry_after)
+        self.lane.refused(self, metric, retry_after)
     }
 
     /// Settled by whoever holds the lane.
@@ -110,12 +110,12 @@ impl Grant {
 }
 
 /// What is to be written down of a request in one lane.
-pub(super) struct Note {
-    lane: Arc<Lane>,
+pub(super) struct Note<'a> {
+    lane: &'a Lane,
     event: Event,
 }
 
-impl Note {
+impl Note<'_> {
     /// Writes down what happened to a request in its key's lane and in its model's: one record, where it was the same.
     pub(super) fn write_all(own: Option<Self>, model: Option<Self>) {
         let (Some(own), Some(model)) = (&own, &model) else {

@@ -1,5 +1,7 @@
 //! Moments, and the clock that the rest of the room never reads by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +37,7 @@ impl Moment {
 
 /// Whole microseconds.
 fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+    span.as_secs().saturating_mul(1_000_000).saturating_add(span.subsec_micros().into())
 }
 
 /// What the clocks say. Spans are measured by one that never jumps; hours and days by the wall's.
@@ -61,33 +63,55 @@ impl Now {
 }
 
 /// Follows `tokio::time`, so that paused time moves windows and timers together.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Clock {
     started: Instant,
     began: Moment,
-    is_simulated: bool,
+    /// None where time is simulated.
+    wall: Option<Arc<Wall>>,
 }
 
 impl Clock {
     /// The clock of a running gateway.
     pub fn system() -> Self {
-        Self { started: Instant::now(), began: wall(), is_simulated: false }
+        Self { started: Instant::now(), began: wall(), wall: Some(Arc::default()) }
     }
 
     /// A clock that shows `began` now and moves with `tokio::time` alone.
     pub fn simulated(began: Moment) -> Self {
-        Self { started: Instant::now(), began, is_simulated: true }
+        Self { started: Instant::now(), began, wall: None }
     }
 
     /// What it says.
     pub fn now(&self) -> Now {
         let at = self.began.plus(self.started.elapsed());
-        Now { at, wall: if self.is_simulated { at } else { wall() } }
+        Now { at, wall: self.wall.as_ref().map_or(at, |wall| wall.at(at)) }
     }
 
     /// The timer's instant for a moment of [`Now::at`].
     pub fn instant(&self, at: Moment) -> Instant {
         self.started + at.since(self.began)
+    }
+}
+
+/// How far the wall's clock is ahead, looked at once in a while: a look costs as much as many a step of a request.
+#[derive(Debug, Default)]
+struct Wall {
+    /// Microseconds; of one that is behind so many below 2⁶⁴.
+    ahead: AtomicU64,
+    looked: AtomicU64,
+}
+
+impl Wall {
+    /// When somebody sets the clock, that is seen so much later (ours).
+    const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+    fn at(&self, at: Moment) -> Moment {
+        if at.since(Moment(self.looked.load(Ordering::Relaxed))) >= Self::LOOK_AGAIN {
+            self.ahead.store(wall().0.wrapping_sub(at.0), Ordering::Relaxed);
+            self.looked.store(at.0, Ordering::Relaxed);
+        }
+        Moment(at.0.wrapping_add(self.ahead.load(Ordering::Relaxed)))
     }
 }
 

@@ -120,7 +120,7 @@ impl Quota {
         Ok(Reservation::new(own, model))
     }
 
-    async fn enter_own(&self, id: u64, request: &Request<'_>, now: Now) -> Result<Option<Grant>, AdmitError> {
+    async fn enter_own(&self, id: u64, request: &Request<'_>, now: Now) -> Result<Option<Box<Grant>>, AdmitError> {
         if !request.caller.is_limited() {
             return Ok(None);
         }

@@ -35,14 +35,14 @@ impl WaitedFor {
 /// See the module. Dropped without a word it is settled as unknown if it was sent, else given back.
 #[derive(Debug)]
 pub struct Reservation {
-    own: Option<Grant>,
-    model: Grant,
+    own: Option<Box<Grant>>,
+    model: Box<Grant>,
 }
 
 impl Reservation {
     /// What was taken is written down before anything is sent.
-    pub(super) fn new(own: Option<Grant>, model: Grant) -> Self {
-        Note::write_all(own.as_ref().and_then(Grant::taken), model.taken());
+    pub(super) fn new(own: Option<Box<Grant>>, model: Box<Grant>) -> Self {
+        Note::write_all(own.as_ref().and_then(|own| own.taken()), model.taken());
         Self { own, model }
     }
 
@@ -68,7 +68,7 @@ impl Reservation {
     }
 
     fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.own.iter().chain([&self.model])
+        self.own.as_deref().into_iter().chain([&*self.model])
     }
 
     /// It is thought now that it will need so many tokens in all.
@@ -92,16 +92,17 @@ impl Reservation {
     }
 
     /// Its end.
-    pub fn settle(self, spent: Spent) {
+    pub fn settle(mut self, spent: Spent) {
         let now = self.model.lane().hub.now();
-        Note::write_all(self.own.and_then(|own| own.settle(spent, now)), self.model.settle(spent, now));
+        let own = self.own.as_mut().and_then(|own| own.settle(spent, now));
+        Note::write_all(own, self.model.settle(spent, now));
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
     /// Whether by our own reckoning nothing was left either.
-    pub fn refused(self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
+    pub fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         let now = self.model.lane().hub.now();
-        Note::write_all(self.own.and_then(|own| own.settle(Spent::Nothing, now)), None);
+        Note::write_all(self.own.as_mut().and_then(|own| own.settle(Spent::Nothing, now)), None);
         self.model.refused(metric, retry_after)
     }
 

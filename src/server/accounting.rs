@@ -45,7 +45,7 @@ impl Accounting {
         let written = Arc::new(Notify::new());
         let recorder = state::recorder(journal.clone(), written.clone(), metrics.clone(), settings.ledger.is_kept);
         let clock = Clock::system();
-        let quota = Quota::new(clock, settings.queue.bounds, Box::new(recorder));
+        let quota = Quota::new(clock.clone(), settings.queue.bounds, Box::new(recorder));
         let Restored { last_seq, spent } = Restored::from(loaded.as_deref_mut())?;
         let herald = Herald::new(metrics.clone());
         let accounts = Accounts::new(quota.clone(), settings, &spent, spending(clock, &herald));
@@ -71,5 +71,5 @@ impl Accounting {
 /// Budgets that tell `herald` when they are nearly used up.
 fn spending(clock: Clock, herald: &Arc<Herald>) -> Spending {
     let teller = herald.clone();
-    Spending::new(clock, Budgets::telling(clock, move |crossing| teller.tell(crossing)))
+    Spending::new(clock.clone(), Budgets::telling(clock, move |crossing| teller.tell(crossing)))
 }

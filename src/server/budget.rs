@@ -33,7 +33,7 @@ impl Spending {
 
     /// One that nobody spends anything of.
     pub(super) fn forgetful(clock: Clock) -> Self {
-        Self::new(clock, Budgets::new(clock))
+        Self::new(clock.clone(), Budgets::new(clock))
     }
 
     /// Other budgets from now on. What was spent stays.

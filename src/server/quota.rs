@@ -244,7 +244,7 @@ impl Accounts {
 /// of the admin plane's `/limits`.
 pub fn limits_of(settings: &Settings) -> serde_json::Value {
     let clock = Clock::system();
-    let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
+    let quota = Quota::new(clock.clone(), settings.queue.bounds, Box::new(|_| {}));
     let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spending::forgetful(clock));
     let catalogue = &settings.models.catalogue;
     let mut data = Vec::new();

@@ -98,7 +98,7 @@ fn same(budgets: &Budgets, all: &[Known], day: u64) {
 
 async fn live(steps: Vec<Step>) {
     let clock = Clock::simulated(Moment::of_seconds(FIRST_DAY * 86_400 - 8 * 3600));
-    let mut budgets = Budgets::new(clock);
+    let mut budgets = Budgets::new(clock.clone());
     let (mut all, mut open): (Vec<Known>, Vec<(usize, Hold)>) = (Vec::new(), Vec::new());
     let began = tokio::time::Instant::now();
     for step in steps {
@@ -118,7 +118,7 @@ async fn live(steps: Vec<Step>) {
                     hold.sent();
                     all[index].cost = Some(all[index].held);
                 });
-                budgets = Budgets::new(clock);
+                budgets = Budgets::new(clock.clone());
                 for known in &all {
                     let seed = |claim: Claim| budgets.seed(&claim.scope, known.day, known.cost.unwrap());
                     claims(known.scopes).into_iter().for_each(seed);

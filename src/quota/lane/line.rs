@@ -35,7 +35,7 @@ pub(super) struct Waiter {
     pub(super) blocked: Option<Metric>,
     /// What shorter requests have taken while this one was first.
     passed: u64,
-    grant: oneshot::Sender<Grant>,
+    grant: oneshot::Sender<Box<Grant>>,
 }
 
 impl Lane {
@@ -50,7 +50,9 @@ impl Lane {
         let mut state = lock(&self.state);
         state.promises.expire(now.at);
         state.check_size(ask)?;
-        state.pace.seen(now.at, &flow.name);
+        if !state.is_own {
+            state.pace.seen(now.at, &flow.name);
+        }
         let is_promised = state.promises.redeem(now.at, &flow.name, ask);
         let blocked = match state.take_at_once(now, ask, flow, is_promised) {
             Ok(taken) => return Ok(Entered::Now(self.grant(&mut state, id, ask, flow, taken))),
@@ -162,9 +164,9 @@ impl Lane {
         }
     }
 
-    fn grant(self: &Arc<Self>, state: &mut State, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Grant {
-        let levels = state.meter.levels(taken.at);
-        let is_trial = state.beliefs.is_tried(&levels);
+    fn grant(self: &Arc<Self>, state: &mut State, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Box<Grant> {
+        let levels = if state.is_own { [0; 7] } else { state.meter.levels(taken.at) };
+        let is_trial = !state.is_own && state.beliefs.is_tried(&levels);
         if is_trial {
             state.on_trial.insert(id);
         }
@@ -172,7 +174,7 @@ impl Lane {
         if let Some(hypotheses) = &mut state.hypotheses {
             hypotheses.took(id, taken.at, ask);
         }
-        let mut grant = Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels);
+        let mut grant = Box::new(Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels));
         (grant.is_trial, grant.is_recorded) = (is_trial, state.is_recorded());
         grant
     }

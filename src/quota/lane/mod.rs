@@ -14,6 +14,7 @@ use super::ask::{Ask, Spent};
 use super::fair::{Flow, Place};
 use super::grant::Grant;
 use super::hub::{Hub, lock};
+use super::lanes::Way;
 use super::limits::{Limit, Limits};
 use super::meter::MeterSettings;
 use super::metric::{Amounts, Metric};
@@ -66,8 +67,8 @@ pub(super) struct Lane {
 
 /// What a new request meets.
 enum Entered {
-    Now(Grant),
-    InLine(Place, oneshot::Receiver<Grant>),
+    Now(Box<Grant>),
+    InLine(Place, oneshot::Receiver<Box<Grant>>),
 }
 
 impl Lane {
@@ -78,7 +79,8 @@ impl Lane {
         limits: Limits,
         bounds: QueueSettings,
     ) -> Self {
-        Self { name, hub, state: Mutex::new(State::new(settings, limits, bounds)) }
+        let is_own = matches!(Way::parse(&name), Some(Way::Key(_)));
+        Self { name, hub, state: Mutex::new(State::new(is_own, settings, limits, bounds)) }
     }
 
     /// Looks at, or changes, what is counted.
@@ -109,7 +111,7 @@ impl Lane {
         ask: &Ask,
         flow: &Flow,
         patience: Duration,
-    ) -> Result<Grant, Refused> {
+    ) -> Result<Box<Grant>, Refused> {
         let (place, receiver) = match self.try_enter(id, now, ask, flow, patience)? {
             Entered::Now(grant) => return Ok(grant),
             Entered::InLine(place, receiver) => (place, receiver),

@@ -20,6 +20,8 @@ use crate::quota::promise::Promises;
 /// See the module.
 #[derive(Debug)]
 pub(in crate::quota) struct State {
+    /// Whether it is a key's own: then all requests are of one flow, and there is nothing to learn, for nobody refuses but we.
+    pub(super) is_own: bool,
     pub(in crate::quota) meter: Meter,
     pub(in crate::quota) beliefs: Beliefs,
     pub(super) queue: FairQueue<Waiter>,
@@ -37,8 +39,9 @@ pub(in crate::quota) struct State {
 }
 
 impl State {
-    pub(super) fn new(settings: MeterSettings, limits: Limits, bounds: QueueSettings) -> Self {
+    pub(super) fn new(is_own: bool, settings: MeterSettings, limits: Limits, bounds: QueueSettings) -> Self {
         Self {
+            is_own,
             meter: Meter::new(settings, limits),
             beliefs: Beliefs::new(limits),
             queue: FairQueue::default(),
@@ -153,7 +156,9 @@ impl State {
             return Err(self.meter.check(now, ask, kept).err().map(|blocked| blocked.metric));
         }
         let taken = self.take(now, ask, kept, is_promised).map_err(|blocked| blocked.map(|blocked| blocked.metric))?;
-        self.queue.passed(flow, cost(ask));
+        if !self.is_own {
+            self.queue.passed(flow, cost(ask));
+        }
         Ok(taken)
     }
 
@@ -175,6 +180,9 @@ impl State {
     /// The end of a request that was not refused; which beliefs changed by it.
     pub(super) fn end(&mut self, grant: &Grant, spent: Spent, now: Now) -> Vec<Metric> {
         self.settle(now, grant.id, spent);
+        if self.is_own {
+            return Vec::new();
+        }
         if spent == Spent::Nothing {
             self.queue.settle(&grant.flow, -grant.cost);
         }

@@ -4,6 +4,7 @@
 //! the answer (until then they are held as a guess), or before it (then they are put right at the end).
 
 mod fit;
+mod gauge;
 mod refill;
 mod taken;
 mod weight;
@@ -16,9 +17,8 @@ use super::limits::Limits;
 use super::metric::{Amounts, Metric, Unit};
 use super::moment::{Moment, Now};
 use super::rule::{Accounting, Charge};
-use super::window::Window;
 use super::window::counter::Counter;
-use refill::Refill;
+use gauge::Gauge;
 pub use taken::Taken;
 
 /// A request for at least that part of a limit is a large one (ours).
@@ -51,24 +51,17 @@ pub struct Blocked {
 pub struct Meter {
     settings: MeterSettings,
     limits: Limits,
-    counters: [Option<Counter>; 7],
+    /// Of each metric that is limited or ever was, in their order.
+    gauges: Vec<Gauge>,
     held: Held,
-    frozen: [Option<Moment>; 7],
-    /// What was charged to each bucket since it was last known to be full.
-    refills: [Option<Refill>; 7],
 }
 
 impl Meter {
     /// A meter that has counted nothing.
     pub fn new(settings: MeterSettings, limits: Limits) -> Self {
-        Self {
-            settings,
-            limits,
-            counters: Default::default(),
-            held: Held::default(),
-            frozen: [None; 7],
-            refills: [None; 7],
-        }
+        let mut meter = Self { settings, limits, gauges: Vec::new(), held: Held::default() };
+        meter.set_limits(limits);
+        meter
     }
 
     /// The limits in force.
@@ -79,13 +72,17 @@ impl Meter {
     /// Other limits from now on; what was counted stays.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        self.gauges.iter_mut().for_each(|gauge| gauge.limit = None);
+        for (metric, limit) in limits.iter() {
+            self.gauge_mut(metric).limit = Some(limit.value);
+        }
     }
 
     /// Counts differently from now on. What was counted is carried over as far as the new way knows it.
     pub fn set_accounting(&mut self, accounting: Accounting, now: Now) {
         let charges = self.export(now);
         self.settings.accounting = accounting;
-        self.counters = Default::default();
+        self.gauges.iter_mut().for_each(|gauge| gauge.window = None);
         for (metric, charges) in charges {
             self.import(metric, &charges);
         }
@@ -102,19 +99,15 @@ impl Meter {
 
     /// What counts in each window, oldest first.
     pub fn export(&self, now: Now) -> Vec<(Metric, Vec<(Now, u64)>)> {
-        let charges = |metric: Metric| Some((metric, self.counters[metric.index()].as_ref()?.charges(now)));
-        Metric::ALL.into_iter().filter_map(charges).collect()
+        let charges = |gauge: &Gauge| Some((gauge.metric, gauge.window.as_ref()?.charges(now)));
+        self.gauges.iter().filter_map(charges).collect()
     }
 
     /// Charges one window with what was counted before.
     pub fn import(&mut self, metric: Metric, charges: &[(Now, u64)]) {
-        let Some(limit) = self.limits.get(metric) else { return };
-        for (at, amount) in charges {
-            let settings = self.settings;
-            let counter =
-                self.counters[metric.index()].get_or_insert_with(|| Counter::new(metric, &settings, *at, limit.value));
-            counter.charge(*at, *amount, limit.value);
-        }
+        let settings = self.settings;
+        let gauge = self.gauge_mut(metric);
+        charges.iter().for_each(|(at, amount)| gauge.charge(&settings, *at, *amount));
     }
 
     /// How it counts.
@@ -124,18 +117,13 @@ impl Meter {
 
     /// Nothing of `metric` until then.
     pub fn freeze(&mut self, metric: Metric, until: Moment) {
-        self.frozen[metric.index()] = Some(until);
+        self.gauge_mut(metric).frozen = Some(until);
     }
 
-    /// The upstream says that nothing is left of `metric`: a bucket that seemed to have room had none. What other rules
-    /// count is known one by one.
+    /// The upstream says that nothing is left of `metric`.
     pub fn fill(&mut self, metric: Metric, now: Now) {
-        let Some(limit) = self.limits.get(metric) else { return };
-        if let Some(counter @ Counter::Bucket(_)) = &mut self.counters[metric.index()] {
-            let left = limit.value.saturating_sub(counter.peek(now, limit.value));
-            counter.charge(now, left, limit.value);
-            self.refills[metric.index()] = Some(Refill::begins(now.at, self.spare(metric)));
-        }
+        let spare = self.spare(metric);
+        self.gauge_mut(metric).fill(now, spare);
     }
 
     /// How much of `metric` must count, as the upstream says that it is full, where we have counted `used`. A bucket that
@@ -143,11 +131,12 @@ impl Meter {
     /// more is believed also seems to drain faster, so that hardly anything seems to be in it. One who `asked` for much
     /// shows nothing: it may be far from full.
     pub(super) fn shown(&self, metric: Metric, used: u64, asked: u64, now: Now) -> u64 {
-        match self.counter(metric) {
-            Some(Counter::Bucket(_)) if asked.saturating_mul(MUCH) <= self.limit(metric) => {
-                let drained =
-                    self.refills[metric.index()].and_then(|refill| refill.drained(now.at, self.spare(metric)));
-                drained.map_or(used, |drained| drained.min(used)).max(self.limit(metric) / 2)
+        match self.gauge(metric) {
+            Some(Gauge { window: Some(Counter::Bucket(_)), limit, refill, .. })
+                if asked.saturating_mul(MUCH) <= limit.unwrap_or(u64::MAX) =>
+            {
+                let drained = refill.and_then(|refill| refill.drained(now.at, self.spare(metric)));
+                drained.map_or(used, |drained| drained.min(used)).max(limit.unwrap_or(u64::MAX) / 2)
             }
             _ => used,
         }
@@ -155,17 +144,34 @@ impl Meter {
 
     /// How much of `metric` counts now.
     pub fn used(&self, metric: Metric, now: Now) -> u64 {
-        let limit = self.limit(metric);
-        self.counters[metric.index()].as_ref().map_or(0, |counter| counter.peek(now, limit))
+        self.gauge(metric).map_or(0, |gauge| gauge.used(now))
     }
 
     /// How much of each limited metric counts now; 0 of the others.
     pub(super) fn levels(&self, now: Now) -> [u64; 7] {
         let mut levels = [0; 7];
-        for (metric, _) in self.limits.iter() {
-            levels[metric.index()] = self.used(metric, now);
+        for gauge in self.limited() {
+            levels[gauge.metric.index()] = gauge.used(now);
         }
         levels
+    }
+
+    /// The gauges of what is limited now.
+    fn limited(&self) -> impl Iterator<Item = &Gauge> {
+        self.gauges.iter().filter(|gauge| gauge.limit.is_some())
+    }
+
+    fn gauge(&self, metric: Metric) -> Option<&Gauge> {
+        self.gauges.iter().find(|gauge| gauge.metric == metric)
+    }
+
+    /// That of `metric`, made where there is none.
+    fn gauge_mut(&mut self, metric: Metric) -> &mut Gauge {
+        let place = self.gauges.partition_point(|gauge| gauge.metric < metric);
+        if self.gauges.get(place).is_none_or(|gauge| gauge.metric != metric) {
+            self.gauges.insert(place, Gauge::new(metric));
+        }
+        &mut self.gauges[place]
     }
 
     /// How much of `metric` is reserved by requests under way and not charged yet.
@@ -184,7 +190,7 @@ impl Meter {
 
     /// Whether nothing counts any more.
     pub fn is_idle(&self, now: Now) -> bool {
-        self.held.is_empty() && Metric::ALL.into_iter().all(|metric| self.used(metric, now) == 0)
+        self.held.is_empty() && self.gauges.iter().all(|gauge| gauge.used(now) == 0)
     }
 
     /// What of `ask` is charged as soon as it is let in.
@@ -257,7 +263,7 @@ impl Meter {
 
     /// The window of `metric`, once something was charged to it.
     pub fn counter(&self, metric: Metric) -> Option<&Counter> {
-        self.counters[metric.index()].as_ref()
+        self.gauge(metric)?.window.as_ref()
     }
 
     /// The end of a request, exactly once.
@@ -283,17 +289,8 @@ impl Meter {
 
     /// Charges every limited metric.
     pub fn charge(&mut self, now: Now, amounts: Amounts) {
-        for (metric, limit) in self.limits.iter() {
-            let amount = amounts.of(metric.unit());
-            if amount > 0 {
-                let settings = self.settings;
-                let counter = self.counters[metric.index()]
-                    .get_or_insert_with(|| Counter::new(metric, &settings, now, limit.value));
-                counter.charge(now, amount, limit.value);
-                if let Some(refill) = &mut self.refills[metric.index()] {
-                    refill.charged(amount);
-                }
-            }
+        for gauge in &mut self.gauges {
+            gauge.charge(&self.settings, now, amounts.of(gauge.unit()));
         }
     }
 
@@ -302,18 +299,8 @@ impl Meter {
         if amounts == Amounts::default() {
             return;
         }
-        for metric in Metric::ALL {
-            let (amount, limit) = (amounts.of(metric.unit()), self.limit(metric));
-            if let Some(counter) = self.counters[metric.index()].as_mut().filter(|_| amount > 0) {
-                counter.refund(taken.at, now, amount, limit);
-                if let Some(refill) = &mut self.refills[metric.index()] {
-                    refill.refunded(amount);
-                }
-            }
+        for gauge in &mut self.gauges {
+            gauge.refund(taken.at, now, amounts.of(gauge.unit()));
         }
-    }
-
-    fn limit(&self, metric: Metric) -> u64 {
-        self.limits.get(metric).map_or(u64::MAX, |limit| limit.value)
     }
 }

@@ -36,7 +36,7 @@ const PROPOSALS: usize = 3;
 pub fn models_of(settings: &Settings, name: Option<&str>) -> Result<Vec<Value>, String> {
     let live = kept(settings);
     let clock = Clock::system();
-    let quota = Quota::new(clock, settings.queue.bounds, Box::new(|_| {}));
+    let quota = Quota::new(clock.clone(), settings.queue.bounds, Box::new(|_| {}));
     let accounts = Accounts::new(quota, settings, &BTreeMap::new(), Spending::forgetful(clock));
     let catalogue = &settings.models.catalogue;
     let ids = catalogue.models().iter().map(|model| model.id.as_str());
