@@ -40,6 +40,25 @@ fn only_what_is_new_of_a_batch_counts() {
     assert_eq!(ledger.store.check().unwrap(), Vec::<String>::new());
 }
 
+/// Rows beyond all that are there go several to a statement, others one by one: it shows in nothing.
+#[test]
+fn order_and_size_of_batches_change_nothing() {
+    let all: Vec<u64> = (1..=1000).map(|number| number * 7 % 1009).collect();
+    let whole = Ledger::with(&rows(all.iter().copied()));
+    for size in [1, 31, 32, 33, 64, 100, 999] {
+        let ledger = Ledger::new();
+        for batch in all.chunks(size) {
+            // With some that are there already, and some twice.
+            let again = all.iter().take(size / 2).chain(batch).chain(batch.first());
+            ledger.store.file(&rows(again.copied().chain(batch.iter().rev().copied()))).unwrap();
+        }
+        assert_eq!(total(&ledger.store), total(&whole.store), "{size}");
+        assert_eq!(ledger.store.rows(0, 2000).unwrap(), whole.store.rows(0, 2000).unwrap(), "{size}");
+        assert_eq!(ledger.store.check().unwrap(), Vec::<String>::new());
+    }
+    assert_eq!(total(&whole.store).requests, 1000);
+}
+
 #[test]
 fn nothing_is_nothing() {
     let ledger = Ledger::new();

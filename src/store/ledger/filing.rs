@@ -9,6 +9,7 @@ use super::days::Days;
 use super::forget::Forgotten;
 use super::numbers::{stored, sum_columns};
 use super::packed::Body;
+use super::rows::last_seq;
 use super::words::Known;
 use crate::ledger::sum::MOST;
 use crate::ledger::{Row, Sum, date};
@@ -16,7 +17,10 @@ use crate::ledger::{Row, Sum, date};
 /// Sums by day and group.
 type Sums = HashMap<(u64, i64), Sum, RandomState>;
 
-const INSERT: &str = "INSERT INTO ledger_row VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+/// Rows that new ones are filed with by one statement (ours): to begin and to end one costs as much as a row.
+const TOGETHER: usize = 32;
+/// Columns of a row.
+const COLUMNS: usize = 4;
 
 /// `a + b` would become a fraction beyond 2⁶³ − 1: sums stop there instead.
 const ADD: &str = "INSERT INTO ledger_sum VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -55,28 +59,85 @@ pub(in crate::store) fn file_within(
     known: &mut Known,
     rows: &[&Row],
 ) -> rusqlite::Result<()> {
-    let (mut sums, mut days) = (Sums::default(), Days::default());
     let forgotten = Forgotten::read(transaction)?;
-    let mut into_rows = transaction.prepare_cached(INSERT)?;
-    let mut body = Vec::new();
-    for row in rows.iter().filter(|row| !forgotten.had(row)) {
-        let (group, words) = (known.group(transaction, row)?, known.words(transaction, row)?);
-        Body::of(row, words).pack(&mut body).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
-        if insert(&mut into_rows, row, group, &body)? {
-            let day = date::day_of_ms(row.at_ms.min(MOST));
-            sums.entry((day, group)).or_default().add(&Sum::of(row));
-            days.count(day, row.seq);
-        }
-    }
-    drop(into_rows);
-    add(transaction, &sums)?;
-    days.write(transaction)
+    let mut rows: Vec<&Row> = rows.iter().copied().filter(|row| !forgotten.had(row)).collect();
+    // Of a number that comes twice the first counts.
+    rows.sort_by_key(|row| row.seq);
+    rows.dedup_by_key(|row| row.seq);
+    let last = last_seq(transaction)?;
+    let new = rows.partition_point(|row| row.seq <= last);
+    let (perhaps_filed, new) = rows.split_at(new);
+    let (full, rest) = new.as_chunks();
+    let mut filing = Filing { transaction, known, sums: Sums::default(), days: Days::default(), body: Vec::new() };
+    filing.one_by_one(perhaps_filed)?;
+    filing.together(full)?;
+    filing.one_by_one(rest)?;
+    add(transaction, &filing.sums)?;
+    filing.days.write(transaction)
 }
 
-/// Whether the row is new.
-fn insert(into_rows: &mut Statement<'_>, row: &Row, group: i64, body: &[u8]) -> rusqlite::Result<bool> {
-    // No journal will count so far: a number that does not fit is a mistake, and an error.
-    Ok(into_rows.execute(params![row.seq, stored(row.at_ms), group, body])? > 0)
+/// A batch on its way in.
+struct Filing<'a> {
+    transaction: &'a Transaction<'a>,
+    known: &'a mut Known,
+    sums: Sums,
+    days: Days,
+    /// The last row as it is kept.
+    body: Vec<u8>,
+}
+
+impl Filing<'_> {
+    /// Files rows of which some may be there already.
+    fn one_by_one(&mut self, rows: &[&Row]) -> rusqlite::Result<()> {
+        let mut into_rows = self.transaction.prepare_cached(&format!("{} ON CONFLICT DO NOTHING", insert::<1>()))?;
+        for row in rows {
+            let group = self.bind(&mut into_rows, 0, row)?;
+            if into_rows.raw_execute()? > 0 {
+                self.count(row, group);
+            }
+        }
+        Ok(())
+    }
+
+    /// Files rows whose numbers are beyond all that are there.
+    fn together(&mut self, rows: &[[&Row; TOGETHER]]) -> rusqlite::Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut into_rows = self.transaction.prepare_cached(&insert::<TOGETHER>())?;
+        for rows in rows {
+            for (place, row) in rows.iter().enumerate() {
+                let group = self.bind(&mut into_rows, place, row)?;
+                self.count(row, group);
+            }
+            into_rows.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    /// Hands a row to the statement, as the one at `place` of those that it files; what its group is.
+    fn bind(&mut self, into_rows: &mut Statement<'_>, place: usize, row: &Row) -> rusqlite::Result<i64> {
+        let (group, words) = (self.known.group(self.transaction, row)?, self.known.words(self.transaction, row)?);
+        Body::of(row, words).pack(&mut self.body).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        let first = place * COLUMNS + 1;
+        // No journal will count so far: a number that does not fit is a mistake, and an error.
+        into_rows.raw_bind_parameter(first, row.seq)?;
+        into_rows.raw_bind_parameter(first + 1, stored(row.at_ms))?;
+        into_rows.raw_bind_parameter(first + 2, group)?;
+        into_rows.raw_bind_parameter(first + 3, &self.body[..])?;
+        Ok(group)
+    }
+
+    fn count(&mut self, row: &Row, group: i64) {
+        let day = date::day_of_ms(row.at_ms.min(MOST));
+        self.sums.entry((day, group)).or_default().add(&Sum::of(row));
+        self.days.count(day, row.seq);
+    }
+}
+
+/// The statement that files `N` rows.
+fn insert<const N: usize>() -> String {
+    format!("INSERT INTO ledger_row VALUES {}", ["(?, ?, ?, ?)"; N].join(", "))
 }
 
 fn add(transaction: &Transaction<'_>, sums: &Sums) -> rusqlite::Result<()> {
