@@ -5,7 +5,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -79,7 +79,7 @@ impl Flowgate {
     }
 }
 
-/// The gateway's binary: `$FLOWGATE_BIN`, or the release build of the package in `root`, made now.
+/// The gateway's binary: `$FLOWGATE_BIN`, or the program as it is handed out, built now of the package in `root`.
 ///
 /// # Errors
 /// If the build fails.
@@ -88,13 +88,12 @@ pub(crate) fn program(root: &Path) -> Result<PathBuf> {
         // The gateway runs in a folder of its own, so the path must not depend on ours.
         return fs::canonicalize(&path).with_context(|| format!("FLOWGATE_BIN: no file {}", path.display()));
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(["build", "--release", "--bin", "flowgate"]).current_dir(root).status()?;
-    if !status.success() {
+    let built = Command::new(root.join("deploy/program")).stderr(Stdio::inherit()).output()?;
+    if !built.status.success() {
         bail!("flowgate does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
-    Ok(target.join("release/flowgate"))
+    let said = String::from_utf8(built.stdout)?;
+    Ok(said.lines().last().context("deploy/program does not say where it has built")?.into())
 }
 
 /// The version as the binary tells it.

@@ -6,9 +6,9 @@ use std::{net::SocketAddr, path::PathBuf, thread, time::Duration};
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    flowgate::{self, Flowgate},
+    cast::{Cast, Casting},
+    flowgate,
     load::{Load, Manner, Outcome, Plan, Samples, Shape, Target},
-    nginx::Nginx,
     process::{self, CpuReading, Process},
     protocol::Protocol,
     report::{self, Bar, Cost, Latency, Memory, Round, Side},
@@ -40,6 +40,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) rounds: usize,
+    /// Rounds of the CPU of plain requests, whose bars are the closest.
+    pub(crate) plain_rounds: usize,
     /// Requests at concurrency 1, each round and side.
     pub(crate) single: usize,
     /// Streams at concurrency 1 for the first byte, each round and side.
@@ -57,6 +59,7 @@ pub(crate) struct Size {
 /// What is reported; at least 5,000 samples of each latency in five rounds.
 pub(crate) const FULL: Size = Size {
     rounds: 5,
+    plain_rounds: 9,
     single: 2_000,
     first_byte: 1_000,
     event_streams: 60,
@@ -67,6 +70,7 @@ pub(crate) const FULL: Size = Size {
 /// What continuous integration runs.
 pub(crate) const QUICK: Size = Size {
     rounds: 2,
+    plain_rounds: 2,
     single: 200,
     first_byte: 100,
     event_streams: 10,
@@ -82,28 +86,33 @@ pub(crate) struct Stage {
     pub(crate) proxy_core: usize,
     pub(crate) load_core: usize,
     pub(crate) upstream: SocketAddr,
-    pub(crate) nginx: Option<Nginx>,
-    pub(crate) flowgate: Option<Flowgate>,
-    /// The same with limits off.
-    pub(crate) ungoverned: Option<Flowgate>,
-    /// The same without keys and ledger too.
-    pub(crate) bare: Option<Flowgate>,
+    pub(crate) cast: Cast,
+    pub(crate) casting: Casting,
+    /// How many sets of proxies there were before this one.
+    pub(crate) number: usize,
 }
 
 impl Stage {
+    /// Ends the proxies and starts others in their place.
+    fn renew(&mut self) -> Result<()> {
+        self.number += 1;
+        self.cast = self.casting.start(self.number)?;
+        Ok(())
+    }
+
     /// The sides that take part, in the order of the tables.
     pub(crate) fn sides(&self) -> Vec<Side> {
         let mut sides = vec![Side::Direct];
-        sides.extend(self.nginx.as_ref().map(|_| Side::Nginx));
-        sides.extend(self.flowgate.as_ref().map(|_| Side::Flowgate));
-        sides.extend(self.ungoverned.as_ref().map(|_| Side::Ungoverned));
+        sides.extend(self.cast.nginx.as_ref().map(|_| Side::Nginx));
+        sides.extend(self.cast.flowgate.as_ref().map(|_| Side::Flowgate));
+        sides.extend(self.cast.ungoverned.as_ref().map(|_| Side::Ungoverned));
         sides
     }
 
     /// The same for one kind of work, and the gateways that are compared there alone: with all off, and in other protocols.
     fn sides_of(&self, work: &str) -> Vec<Side> {
-        let bare = self.bare.as_ref().filter(|_| work == PLAIN_WORK).map(|_| Side::Bare);
-        let others = report::TRANSLATED.into_iter().filter(|_| work == TRANSLATED_WORK && self.flowgate.is_some());
+        let bare = self.cast.bare.as_ref().filter(|_| work == PLAIN_WORK).map(|_| Side::Bare);
+        let others = report::TRANSLATED.into_iter().filter(|_| work == TRANSLATED_WORK && self.cast.flowgate.is_some());
         self.sides().into_iter().chain(bare).chain(others.map(Side::Translated)).collect()
     }
 
@@ -112,17 +121,19 @@ impl Stage {
         let (address, key) = match side {
             Side::Direct => (self.upstream, upstream::KEY),
             Side::Nginx => {
-                let nginx = self.nginx.as_ref().context("nginx does not run")?;
+                let nginx = self.cast.nginx.as_ref().context("nginx does not run")?;
                 (if shape == Shape::Plain { nginx.plain } else { nginx.stream }, "nobody-asks-for-this-one")
             }
-            Side::Flowgate => (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
+            Side::Flowgate => {
+                (self.cast.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
+            }
             Side::Translated(_) => {
-                (self.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
+                (self.cast.flowgate.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
             }
             Side::Ungoverned => {
-                (self.ungoverned.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
+                (self.cast.ungoverned.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY)
             }
-            Side::Bare => (self.bare.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
+            Side::Bare => (self.cast.bare.as_ref().context("flowgate does not run")?.address, flowgate::CALLER_KEY),
         };
         let protocol = if let Side::Translated(protocol) = side { protocol } else { Protocol::Chat };
         Ok(Target { address, key: key.to_owned(), protocol })
@@ -132,10 +143,10 @@ impl Stage {
     pub(crate) fn process(&self, side: Side) -> Option<u32> {
         match side {
             Side::Direct => None,
-            Side::Nginx => self.nginx.as_ref().map(|nginx| nginx.worker),
-            Side::Flowgate | Side::Translated(_) => self.flowgate.as_ref().map(|flowgate| flowgate.id),
-            Side::Ungoverned => self.ungoverned.as_ref().map(|flowgate| flowgate.id),
-            Side::Bare => self.bare.as_ref().map(|flowgate| flowgate.id),
+            Side::Nginx => self.cast.nginx.as_ref().map(|nginx| nginx.worker),
+            Side::Flowgate | Side::Translated(_) => self.cast.flowgate.as_ref().map(|flowgate| flowgate.id),
+            Side::Ungoverned => self.cast.ungoverned.as_ref().map(|flowgate| flowgate.id),
+            Side::Bare => self.cast.bare.as_ref().map(|flowgate| flowgate.id),
         }
     }
 
@@ -209,7 +220,7 @@ pub(crate) fn latencies(stage: &Stage, size: Size) -> Result<Vec<Latency>> {
 }
 
 /// CPU of all kinds of requests.
-pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
+pub(crate) fn costs(stage: &mut Stage, size: Size) -> Result<Vec<Cost>> {
     let stream = |gap_us, is_cumulative| Shape::Stream { events: EVENTS, gap_us, is_cumulative };
     let works = [
         (PLAIN_WORK, Shape::Plain, TOGETHER, size.requests, Some(BAR_REQUEST)),
@@ -221,8 +232,10 @@ pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
     for (work, shape, connections, requests, bar) in works {
         let sides = stage.sides_of(work);
         let mut cost = Cost { work, bar, sides: sides.iter().copied().map(|side| (side, Vec::new())).collect() };
-        for round in 0..size.rounds {
-            progress(&format!("CPU of a {work}, round {} of {}", round + 1, size.rounds));
+        let rounds = if work == PLAIN_WORK { size.plain_rounds } else { size.rounds };
+        for round in 0..rounds {
+            progress(&format!("CPU of a {work}, round {} of {rounds}", round + 1));
+            stage.renew()?;
             for side in turned(sides.clone(), round) {
                 let warm_up = (requests / connections / 10).max(2);
                 let measured = stage.together(side, shape, connections, warm_up, requests)?;
@@ -236,11 +249,12 @@ pub(crate) fn costs(stage: &Stage, size: Size) -> Result<Vec<Cost>> {
 }
 
 /// Memory after the load, and with many slow streams open. `idle` was read at the start.
-pub(crate) fn memory(stage: &Stage, size: Size, idle: &[(Side, u32, u64)]) -> Result<Vec<Memory>> {
+pub(crate) fn memory(stage: &Stage, size: Size, idle: &[(Side, u64)]) -> Result<Vec<Memory>> {
     // One event in 100 ms for five seconds.
     let slow = Shape::Stream { events: 50, gap_us: 100_000, is_cumulative: false };
     let mut memory = Vec::new();
-    for (side, id, idle) in idle.iter().copied() {
+    for (side, idle) in idle.iter().copied() {
+        let id = stage.process(side).context("a side is missing")?;
         progress(&format!("memory of {} with {} slow streams", side.name(), size.slow_streams));
         let after_load = process::memory_kib(id, "VmRSS")?;
         let all = || stage.together(side, slow, size.slow_streams, 0, size.slow_streams);
