@@ -5,6 +5,7 @@
 //! Must not know what a log is made of, or who files. Rows that are written at the same moment share one write; nothing waits
 //! for the store.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -99,14 +100,14 @@ struct Opened {
     is_logged: bool,
 }
 
-impl Opened {
-    /// What the log need only be told of `row` at its end.
-    fn end(&self, row: &Row) -> Option<End> {
-        if self.is_logged { End::of(row, &self.row) } else { None }
-    }
-}
-
 impl Rows {
+    /// Takes out the row under way with number `seq`, if the log has it and it `stands`.
+    fn take_open(&mut self, seq: u64, stands: impl FnOnce(&Row) -> bool) -> Option<Arc<Row>> {
+        let Entry::Occupied(opened) = self.open.entry(seq) else { return None };
+        let is_so = opened.get().is_logged && stands(&opened.get().row);
+        is_so.then(|| opened.remove().row)
+    }
+
     /// How many rows wait for the store.
     fn waiting(&self) -> usize {
         self.filing.len() + self.pending.len()
@@ -197,8 +198,27 @@ impl Book {
         fault.map_or(Ok(()), |fault| Err(Unwritable(fault)))
     }
 
-    /// A request is over; nothing of it changes any more. To be called, and [flushed](Self::flush), before its caller can see
-    /// its end. One that was never opened gets its number now.
+    /// A request is over, and all that `end` does not say of it `stands` in the book; nothing of it changes any more. To be
+    /// called, and [flushed](Self::flush), before its caller can see its end. False where the book does not have its beginning
+    /// so: the whole row is to be [closed](Self::close) then.
+    #[must_use = "a row that was not ended is to be closed"]
+    pub fn end(&self, end: &End, stands: impl FnOnce(&Row) -> bool) -> bool {
+        let Some(log) = &self.log else { return false };
+        let row = {
+            let mut rows = self.rows();
+            let Some(mut row) = rows.take_open(end.seq, stands) else { return false };
+            end.put_on(Arc::make_mut(&mut row));
+            rows.pending.push_back(row.clone());
+            row
+        };
+        (self.closed)(&row);
+        if self.note(log.defer_end(end)).is_some() {
+            self.rows().unwritten.push(row);
+        }
+        true
+    }
+
+    /// The same for a request of which the book has no beginning, or another one. Without a number it gets one now.
     pub fn close(&self, mut row: Row) {
         (self.closed)(&row);
         let Some(log) = &self.log else { return };
@@ -206,16 +226,12 @@ impl Book {
             row.seq = self.next();
         }
         let row = Arc::new(row);
-        let opened = {
+        {
             let mut rows = self.rows();
             rows.pending.push_back(row.clone());
-            rows.open.remove(&row.seq)
-        };
-        let deferred = match opened.and_then(|opened| opened.end(&row)) {
-            Some(end) => log.defer_end(&end),
-            None => log.defer(&row),
-        };
-        if self.note(deferred).is_some() {
+            rows.open.remove(&row.seq);
+        }
+        if self.note(log.defer(&row)).is_some() {
             self.rows().unwritten.push(row);
         }
     }

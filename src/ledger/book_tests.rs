@@ -40,7 +40,7 @@ impl Memory {
         for line in std::mem::take(&mut *self.lines.lock().unwrap()) {
             match line {
                 Line::Row(row) => written.row(*row),
-                Line::End(end) => written.end(*end),
+                Line::End(end) => written.end(&end),
             }
         }
         written.into_rows()
@@ -74,6 +74,13 @@ fn book(log: &Arc<Memory>, last: u64, on_fault: OnFault) -> Book {
     Book::new(Some(Box::new(log.clone())), last, on_fault, Box::new(|_| {}))
 }
 
+/// As a request does that is over: what the book knows is not said again.
+fn close(book: &Book, row: Row) {
+    if !book.end(&End::of(&row), |begun| begun.model == row.model) {
+        book.close(row);
+    }
+}
+
 fn row(seq: u64, outcome: &'static str) -> Row {
     Row { seq, outcome: outcome.into(), ..Row::default() }
 }
@@ -85,12 +92,12 @@ fn a_request_that_cannot_be_written_down_is_refused_or_kept_in_memory() {
     log.is_broken.store(true, Ordering::Relaxed);
     let first = book.open(row(0, "unknown")).unwrap();
     assert_eq!(book.flush(), Err(Unwritable("no room".to_owned())));
-    book.close(row(first, "refused"));
+    close(&book, row(first, "refused"));
     assert_eq!(book.standing().refusal.as_deref(), Some("no room"));
     book.configure(OnFault::GoOn);
     let second = book.open(row(0, "unknown")).unwrap();
     book.flush().unwrap();
-    book.close(row(second, "complete"));
+    close(&book, row(second, "complete"));
     let standing = book.standing();
     assert_eq!((standing.open, standing.pending, standing.failures, standing.refusal), (0, 2, 3, None));
     // It heals by itself, and the log gets what it has missed.
@@ -106,18 +113,18 @@ fn an_end_says_only_what_the_beginning_did_not() {
     let book = book(&log, 0, OnFault::GoOn);
     let begun = |seq| Row { id: "req_1".into(), model: "a".into(), attempts: 1, ..row(seq, "unknown") };
     let seq = book.open(begun(0)).unwrap();
-    book.close(Row { outcome: "complete".into(), output_tokens: 7, first_ms: Some(3), ..begun(seq) });
+    close(&book, Row { outcome: "complete".into(), output_tokens: 7, first_ms: Some(3), ..begun(seq) });
     // Another model in the end, one that was never opened, and one whose beginning was never written.
     let turned = book.open(begun(0)).unwrap();
-    book.close(Row { model: "b".into(), ..begun(turned) });
-    book.close(begun(0));
+    close(&book, Row { model: "b".into(), ..begun(turned) });
+    close(&book, begun(0));
     book.flush().unwrap();
     let lost = book.open(begun(0)).unwrap();
     let _room_is_used_up = (book.open(begun(0)), book.open(begun(0)));
     log.is_broken.store(true, Ordering::Relaxed);
     let unwritten = book.open(begun(0)).unwrap();
     log.is_broken.store(false, Ordering::Relaxed);
-    [lost, unwritten].into_iter().for_each(|seq| book.close(begun(seq)));
+    [lost, unwritten].into_iter().for_each(|seq| close(&book, begun(seq)));
     book.flush().unwrap();
     let is_end = |seq| move |line: &&Line| matches!(line, Line::End(end) if end.seq == seq);
     let lines = log.lines.lock().unwrap().clone();
@@ -132,7 +139,7 @@ fn an_end_says_only_what_the_beginning_did_not() {
 fn nothing_is_sent_that_memory_has_no_room_for() {
     let log = Arc::new(Memory::default());
     let book = book(&log, 0, OnFault::GoOn);
-    (0..MOST_PENDING).for_each(|_| book.close(row(0, "complete")));
+    (0..MOST_PENDING).for_each(|_| close(&book, row(0, "complete")));
     assert!(book.open(row(0, "unknown")).is_err() && book.standing().refusal.is_some());
     book.batch(1);
     book.filed();
@@ -197,12 +204,12 @@ proptest! {
                         open.push(seq);
                         sent.insert(seq);
                     } else {
-                        book.close(row(seq, "refused"));
+                        close(&book, row(seq, "refused"));
                     }
                 }
                 Step::Close(index) if index < open.len() => {
                     let seq = open.swap_remove(index);
-                    book.close(row(seq, "complete"));
+                    close(&book, row(seq, "complete"));
                     // While the log is broken, a death may leave it as it was opened.
                     if book.flush().is_ok() && book.standing().fault.is_none() {
                         ended.insert(seq);

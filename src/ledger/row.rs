@@ -126,13 +126,6 @@ impl Row {
         !matches!(&*self.usage, "exact" | "none")
     }
 
-    /// Whether it is the same request to the same model as `begun`, whatever came of it.
-    pub fn began_as(&self, begun: &Self) -> bool {
-        (self.seq, self.at_ms) == (begun.seq, begun.at_ms)
-            && (&self.id, &self.asked) == (&begun.id, &begun.asked)
-            && (self.labels(), &self.price) == (begun.labels(), &begun.price)
-    }
-
     /// What sums may tell it apart by, but for its day.
     pub fn labels(&self) -> Labels<'_> {
         Labels {

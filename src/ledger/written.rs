@@ -16,9 +16,9 @@ impl Written {
 
     /// A row's end. One whose beginning is not there was filed before its end could be written, so that the store has it whole; or
     /// its beginning lay in what was torn, which is told.
-    pub fn end(&mut self, end: End) {
+    pub fn end(&mut self, end: &End) {
         if let Some(row) = self.0.get_mut(&end.seq) {
-            *row = end.put_on(std::mem::take(row));
+            end.put_on(row);
         }
     }
 

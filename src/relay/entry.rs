@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::settle::{Outcome, Settlement};
 use super::usage::{Certainty, Usage};
 use crate::ledger::book::Unwritable;
-use crate::ledger::{Book, Consumed, Flags, Price, Row, Who};
+use crate::ledger::{Book, Consumed, End, Flags, Price, Row, Who};
 use crate::quota::budget::Amount;
 use crate::quota::money::Money;
 
@@ -95,7 +95,7 @@ impl Settlement {
         if entry.is_open.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let mut row = self.row(entry, &entry.expected);
+        let mut row = self.row(entry, &self.row_end(entry, &entry.expected));
         if *row.model != *model {
             row.model = model.into();
         }
@@ -173,17 +173,30 @@ impl Settlement {
     /// Its row is final, and what it was made of is handed back. Its caller has not seen the end yet.
     pub(super) fn enter(&mut self) -> Option<Entry> {
         let entry = self.entry.take()?;
-        entry.book.close(self.row(&entry, &self.usage));
+        let end = self.row_end(&entry, &self.usage);
+        if !entry.book.end(&end, |begun| self.began_as(&entry, begun)) {
+            entry.book.close(self.row(&entry, &end));
+        }
         if !self.is_together {
             let _told_by_the_standing = entry.book.flush();
         }
         Some(entry)
     }
 
-    fn row(&self, entry: &Entry, usage: &Usage) -> Row {
-        let tokens = usage.tokens;
-        Row {
-            seq: entry.seq.load(Ordering::Relaxed),
+    /// Whether its row began as it is now: what changes while it is under way is what is called, and by which right.
+    fn began_as(&self, entry: &Entry, begun: &Row) -> bool {
+        let is = |text: &Arc<str>, other: &Arc<str>| Arc::ptr_eq(text, other) || text == other;
+        is(&self.model, &begun.model)
+            && is(&entry.asked, &begun.asked)
+            && entry.account.get().is_some_and(|account| is(account, &begun.account))
+            && entry.right == begun.right
+            && self.route == begun.endpoint
+            && entry.price == begun.price
+    }
+
+    /// The whole row with this end.
+    fn row(&self, entry: &Entry, end: &End) -> Row {
+        let mut row = Row {
             id: self.request_id.clone(),
             at_ms: entry.at_ms,
             key: entry.who.key.clone(),
@@ -194,6 +207,18 @@ impl Settlement {
             model: self.model.clone(),
             right: entry.right.into(),
             endpoint: self.route.into(),
+            price: entry.price.clone(),
+            ..Row::default()
+        };
+        end.put_on(&mut row);
+        row
+    }
+
+    /// What is to be said of a request that has used so much.
+    fn row_end(&self, entry: &Entry, usage: &Usage) -> End {
+        let tokens = usage.tokens;
+        End {
+            seq: entry.seq.load(Ordering::Relaxed),
             status: self.status,
             outcome: self.outcome.label().into(),
             usage: usage.certainty.label().into(),
@@ -206,7 +231,6 @@ impl Settlement {
             spoken_bytes: usage.spoken_bytes,
             audio_ms: 0,
             cost: entry.cost(usage),
-            price: entry.price.clone(),
             queued_ms: self.waited_millis(),
             first_ms: self.first_byte_after().map(millis),
             total_ms: millis(self.took()),

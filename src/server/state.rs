@@ -74,7 +74,7 @@ impl Loaded {
             match event {
                 Event::Quota(record) => snapshot.records.push(record),
                 Event::Row(row) => rows.row(*row),
-                Event::End(end) => rows.end(*end),
+                Event::End(end) => rows.end(&end),
                 Event::Nothing => {}
             }
         }
