@@ -119,3 +119,25 @@ fn wall() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment(micros(since))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_walls_clock_is_looked_at_once_a_second() {
+        let clock = Wall::default();
+        let is_now = |shown: Moment| {
+            let now = wall();
+            now.since(shown).max(shown.since(now)) < Duration::from_millis(400)
+        };
+        let at = |millis| clock.at(Moment::of_seconds(1000).plus(Duration::from_millis(millis)));
+        let first = at(0);
+        assert!(is_now(first));
+        // Between two looks it moves with the other clock.
+        assert_eq!(at(999), first.plus(Duration::from_millis(999)));
+        // Somebody has set it back by a second, as far as the other clock knows.
+        assert!(is_now(at(1000)));
+        assert_eq!(at(1001).since(at(1000)), Duration::from_millis(1));
+    }
+}
