@@ -65,10 +65,16 @@ def requests():
 
 
 def call(address, faults):
-    """One connection's requests, one after another."""
+    """One connection's requests, one after another, until one of them fails."""
+    try:
+        call_all(http.client.HTTPConnection(address, timeout=60), faults)
+    except (OSError, http.client.HTTPException) as error:
+        faults.append(repr(error))
+
+
+def call_all(connection, faults):
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", "User-Agent": "OpenAI/Python 2.8.1"}
     headers |= {"Accept": "application/json", "Accept-Encoding": "identity", "X-Stainless-Lang": "python"}
-    connection = http.client.HTTPConnection(address, timeout=60)
     for _ in range(ROUNDS):
         for path, body in requests():
             connection.request("POST", path, json.dumps(body), headers)

@@ -93,7 +93,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Ends the proxies and starts others in their place.
+    /// Starts other proxies, which takes a moment, and ends those before them.
     fn renew(&mut self) -> Result<()> {
         self.number += 1;
         self.cast = self.casting.start(self.number)?;
