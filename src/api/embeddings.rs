@@ -1,8 +1,6 @@
 //! Embedding batches that are larger than the upstream takes: split, run a few at a time, joined in
 //! order as one answer. Callers send up to 1,000 inputs at once (clients.md, finding 11).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 use http::{HeaderMap, Method};
@@ -15,6 +13,7 @@ use super::head::RequestHead;
 use super::headers;
 use super::route::Route;
 use crate::catalog::quirks::{self, MAX_EMBEDDING_BATCH};
+use crate::ledger::Id;
 use crate::quota::ask::Spent;
 use crate::quota::metric::Amounts;
 use crate::relay::answer::AnswerFault;
@@ -51,7 +50,7 @@ struct Part {
 
 struct Meta {
     attempts: u32,
-    trace_id: Option<Arc<str>>,
+    trace_id: Option<Id>,
 }
 
 impl Batch {
@@ -155,7 +154,7 @@ async fn read_part(exchange: &Exchange, called: Answer, first: usize) -> Result<
     let text = std::str::from_utf8(&bytes).map_err(|_| AnswerFault::NotJson)?;
     let object = Object::parse(text).map_err(|_| AnswerFault::NotJson)?;
     let data = object.get("data").and_then(|data| json::elements(data.value)).ok_or(AnswerFault::NotJson)?;
-    let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(Arc::from);
+    let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(Id::from);
     let tokens = usage::of_answer(&object).tokens;
     called.trace.used([tokens.input, tokens.output]);
     Ok(Part {

@@ -27,6 +27,7 @@ use crate::bridge::Back;
 use crate::catalog::plan::{Candidate, Right};
 use crate::catalog::policy::Policy;
 use crate::catalog::{ResolvedModel, quirks};
+use crate::ledger::Id;
 use crate::ledger::price::Price;
 use crate::quota::Reservation;
 use crate::quota::ask::Ask;
@@ -90,10 +91,15 @@ impl Exchange {
 
     /// Which model is called, by which right, and what it costs.
     pub(super) fn calls(&mut self, model: String, right: Right, price: Option<Arc<Price>>) {
+        self.settlement.model = match &self.settlement.entry {
+            // Most callers write the model's own name: one text says both.
+            Some(entry) if *entry.asked == *model => entry.asked.clone(),
+            _ => model.into(),
+        };
         if let Some(entry) = &mut self.settlement.entry {
             (entry.right, entry.price) = (right.label(), price);
         }
-        (self.settlement.model, self.right) = (model.into(), right);
+        self.right = right;
     }
 
     /// Steps 6 to 9: admit, choose key, send, wait for the head of the answer.
@@ -145,7 +151,7 @@ impl Exchange {
     pub(super) fn note(&mut self, answer: &Answer) {
         self.settlement.attempts += answer.attempts;
         let trace = answer.response.headers().get(headers::TRACE_ID).and_then(headers::text);
-        self.settlement.trace_id = trace.map(Arc::from);
+        self.settlement.trace_id = trace.map(Id::from);
     }
 
     /// A body that is streamed upstream.

@@ -1,8 +1,6 @@
 //! `GET /flowgate/media/{name}`: pictures and videos that are kept, for the key that made them, and for whoever has their link.
 //! Nothing of them is held in memory but what is on its way.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request};
 
@@ -15,6 +13,7 @@ use super::range::Range;
 use super::serve::{Gateway, with_request_id};
 use super::snapshot::{Origin, Snapshot};
 use super::target::{MEDIA, Target};
+use crate::ledger::Id;
 use crate::media::{Found, Kept, Piece, Pieces};
 use crate::relay::body::RelayBody;
 use crate::relay::made::Made;
@@ -59,7 +58,7 @@ impl Gateway {
         snapshot: &Snapshot,
         target: &Target,
         parts: &request::Parts,
-        id: &Arc<str>,
+        id: &Id,
     ) -> Response<RelayBody> {
         let mut settlement = self.begin(parts, target.route, id.clone());
         settlement.usage = Usage::nothing();

@@ -24,6 +24,7 @@ use super::route::Route;
 use super::snapshot::Snapshot;
 use super::target::Target;
 use super::{media, ratelimit, request_id};
+use crate::ledger::Id;
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
 use crate::relay::settle::{Outcome, Settlement};
@@ -85,7 +86,7 @@ impl Gateway {
         parts: &request::Parts,
         body: &mut Option<Incoming>,
         peer: IpAddr,
-        id: &Arc<str>,
+        id: &Id,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
         let face = Face::of(parts.uri.path());
@@ -114,7 +115,7 @@ impl Gateway {
         parts: &request::Parts,
         body: &mut Option<Incoming>,
         peer: IpAddr,
-        id: &Arc<str>,
+        id: &Id,
         keep_alive: Option<KeepAlive>,
     ) -> Response<RelayBody> {
         self.count_client_retry(&parts.headers);
@@ -168,7 +169,7 @@ impl Gateway {
     }
 
     /// A request begins that will be counted, logged and traced.
-    pub(super) fn begin(&self, parts: &request::Parts, route: Route, id: Arc<str>) -> Settlement {
+    pub(super) fn begin(&self, parts: &request::Parts, route: Route, id: Id) -> Settlement {
         let mut settlement = Settlement::begin(&self.metrics, route.label(), id);
         settlement.trace = RequestTrace::begin(&self.tracer, &parts.method, route.label(), &parts.headers);
         settlement

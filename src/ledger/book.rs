@@ -6,15 +6,17 @@
 //! for the store.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
+use super::charge::Charge;
 use super::end::End;
 use super::row::Row;
+use super::sheets::Sheets;
 
 /// Where rows are written down.
 pub trait Log: Send + Sync {
@@ -61,8 +63,8 @@ pub const MOST_PENDING: usize = 100_000;
 #[error("The gateway cannot write this request into its ledger ({0}), so it was not sent.")]
 pub struct Unwritable(pub String);
 
-/// Told of every row that is closed, once.
-pub type Closed = Box<dyn Fn(&Row) + Send + Sync>;
+/// Told of every row that is closed, once, with what it cost, if anything.
+pub type Closed = Box<dyn Fn(Option<Charge>) + Send + Sync>;
 
 /// See the module.
 pub struct Book {
@@ -81,11 +83,11 @@ struct Rows {
     /// Under way, as they would stand if nothing more was heard of them.
     open: HashMap<u64, Opened, RandomState>,
     /// Over, not yet in the store.
-    pending: VecDeque<Arc<Row>>,
+    pending: Sheets,
     /// Before those: on their way into the store.
-    filing: Arc<Vec<Arc<Row>>>,
-    /// Those of the pending ones that the log has only as they were opened.
-    unwritten: Vec<Arc<Row>>,
+    filing: Arc<Sheets>,
+    /// Numbers of those among them that the log has only as they were opened.
+    unwritten: HashSet<u64, RandomState>,
     /// What is wrong with the log, since the last write that failed.
     fault: Option<String>,
     /// Writes that failed.
@@ -102,10 +104,21 @@ struct Opened {
 
 impl Rows {
     /// Takes out the row under way with number `seq`, if the log has it and it `stands`.
-    fn take_open(&mut self, seq: u64, stands: impl FnOnce(&Row) -> bool) -> Option<Arc<Row>> {
+    fn take_open(&mut self, seq: u64, stands: impl FnOnce(&Row) -> bool) -> Option<Row> {
         let Entry::Occupied(opened) = self.open.entry(seq) else { return None };
         let is_so = opened.get().is_logged && stands(&opened.get().row);
-        is_so.then(|| opened.remove().row)
+        is_so.then(|| Arc::unwrap_or_clone(opened.remove().row))
+    }
+
+    /// Those that are over, the oldest first.
+    fn over(&self) -> impl Iterator<Item = &Row> {
+        self.filing.iter().chain(self.pending.iter())
+    }
+
+    /// Those that the log has only as they were opened, and that the store does not have yet.
+    fn take_unwritten(&mut self) -> Vec<Row> {
+        let unwritten = std::mem::take(&mut self.unwritten);
+        self.over().filter(|row| unwritten.contains(&row.seq)).cloned().collect()
     }
 
     /// How many rows wait for the store.
@@ -204,45 +217,43 @@ impl Book {
     #[must_use = "a row that was not ended is to be closed"]
     pub fn end(&self, end: &End, stands: impl FnOnce(&Row) -> bool) -> bool {
         let Some(log) = &self.log else { return false };
-        let row = {
+        let charge = {
             let mut rows = self.rows();
             let Some(mut row) = rows.take_open(end.seq, stands) else { return false };
-            end.put_on(Arc::make_mut(&mut row));
-            rows.pending.push_back(row.clone());
-            row
+            end.put_on(&mut row);
+            let charge = Charge::of(&row);
+            rows.pending.push(row);
+            charge
         };
-        (self.closed)(&row);
+        (self.closed)(charge);
         if self.note(log.defer_end(end)).is_some() {
-            self.rows().unwritten.push(row);
+            self.rows().unwritten.insert(end.seq);
         }
         true
     }
 
     /// The same for a request of which the book has no beginning, or another one. Without a number it gets one now.
     pub fn close(&self, mut row: Row) {
-        (self.closed)(&row);
+        self.tell(&row);
         let Some(log) = &self.log else { return };
         if row.seq == 0 {
             row.seq = self.next();
         }
-        let row = Arc::new(row);
         {
             let mut rows = self.rows();
-            rows.pending.push_back(row.clone());
+            rows.pending.push(row.clone());
             rows.open.remove(&row.seq);
         }
         if self.note(log.defer(&row)).is_some() {
-            self.rows().unwritten.push(row);
+            self.rows().unwritten.insert(row.seq);
         }
     }
 
     /// The oldest rows that wait for the store, at most `most`: the same again until they are [`filed`](Self::filed).
-    pub fn batch(&self, most: usize) -> Arc<Vec<Arc<Row>>> {
+    pub fn batch(&self, most: usize) -> Arc<Sheets> {
         let mut rows = self.rows();
         if rows.filing.is_empty() {
-            let count = rows.pending.len().min(most);
-            rows.filing = Arc::new(rows.pending.drain(..count).collect());
-            rows.pending.shrink_to(KEPT);
+            rows.filing = Arc::new(rows.pending.take(most));
         }
         rows.filing.clone()
     }
@@ -259,8 +270,8 @@ impl Book {
     /// All rows that are not in the store: those that are over, and those under way as they would stand.
     pub fn unfiled(&self) -> Vec<Row> {
         let rows = self.rows();
-        let open = rows.open.values().map(|opened| &opened.row);
-        rows.filing.iter().chain(&rows.pending).chain(open).map(|row| (**row).clone()).collect()
+        let open = rows.open.values().map(|opened| &*opened.row);
+        rows.over().chain(open).cloned().collect()
     }
 
     /// How it is doing.
@@ -271,7 +282,7 @@ impl Book {
         Standing {
             open: rows.open.len(),
             pending: rows.waiting(),
-            oldest_ms: rows.filing.first().or(rows.pending.front()).map(|row| row.at_ms),
+            oldest_ms: rows.over().next().map(|row| row.at_ms),
             fault: rows.fault.clone(),
             failures: rows.failures,
             refusal: if is_full { Some(TOO_MANY.to_owned()) } else { rows.fault.clone().filter(|_| refuses) },
@@ -281,10 +292,10 @@ impl Book {
     /// Tries the log again after a fault: it heals without a request, and gets what it has missed.
     pub fn mend(&self) {
         let Some(log) = self.log.as_ref().filter(|_| self.rows().fault.is_some()) else { return };
-        let missed = std::mem::take(&mut self.rows().unwritten);
+        let missed = self.rows().take_unwritten();
         for (index, row) in missed.iter().enumerate() {
             if self.note(log.defer(row)).is_some() {
-                self.rows().unwritten.extend_from_slice(&missed[index..]);
+                self.rows().unwritten.extend(missed[index..].iter().map(|row| row.seq));
                 return;
             }
         }
@@ -298,7 +309,7 @@ impl Book {
 
     /// Tells those who count of a row that went into the store by itself.
     pub fn tell(&self, row: &Row) {
-        (self.closed)(row);
+        (self.closed)(Charge::of(row));
     }
 
     fn next(&self) -> u64 {
@@ -329,9 +340,6 @@ impl Book {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Room for pending rows that is kept when there are few (ours).
-const KEPT: usize = 1024;
 
 /// Why requests are refused when nothing is wrong with the log.
 const TOO_MANY: &str = "too many rows wait for the database; see the log for what is wrong with it";

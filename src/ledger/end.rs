@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::row::{Flags, Label, Row};
+use super::row::{Flags, Id, Label, Row};
 use crate::quota::money::Money;
 
 /// See the module; its fields are those of [`Row`].
@@ -30,7 +30,7 @@ pub struct End {
     pub total_ms: u64,
     pub attempts: u32,
     pub edits: Arc<str>,
-    pub trace_id: Arc<str>,
+    pub trace_id: Id,
     pub flags: Flags,
 }
 

@@ -10,6 +10,9 @@ use super::date;
 use super::price::{Consumed, Price};
 use crate::quota::money::Money;
 
+/// An id: up to 24 bytes of it, and most are no longer, take no memory of their own.
+pub type Id = compact_str::CompactString;
+
 /// A word of a closed set, such as a route's template or how a request ended.
 pub type Label = Cow<'static, str>;
 
@@ -21,7 +24,7 @@ pub struct Row {
     /// that is filed twice is there once.
     pub seq: u64,
     /// The request's id, as its caller was told.
-    pub id: Arc<str>,
+    pub id: Id,
     /// When it began (milliseconds since 1970, UTC).
     pub at_ms: u64,
     /// Name of the virtual key; `open` where there are none.
@@ -77,7 +80,7 @@ pub struct Row {
     /// Edits of the request and the answer, as in `x-flowgate-edits`.
     pub edits: Arc<str>,
     /// The upstream's id of the request.
-    pub trace_id: Arc<str>,
+    pub trace_id: Id,
     /// What is strange about it.
     pub flags: Flags,
 }

@@ -15,7 +15,7 @@ use super::entry::{Entry, millis};
 use super::estimated::Estimated;
 pub use super::paid::{Growth, Paid};
 use super::usage::{Certainty, Usage};
-use crate::ledger::Flags;
+use crate::ledger::{Flags, Id};
 use crate::quota::Reservation;
 use crate::quota::ask::Spent;
 use crate::quota::budget::{Amount, Exceeded};
@@ -62,7 +62,7 @@ pub struct Settlement {
     /// When it was over.
     ended: Option<Instant>,
     /// Id of the request, also sent to the caller.
-    pub request_id: Arc<str>,
+    pub request_id: Id,
     /// Route template.
     pub route: &'static str,
     /// Name of the virtual key; empty until it is known.
@@ -74,7 +74,7 @@ pub struct Settlement {
     /// Tries it took.
     pub attempts: u32,
     /// The upstream's id of the request, for its support.
-    pub trace_id: Option<Arc<str>>,
+    pub trace_id: Option<Id>,
     /// What went wrong, of the closed sets in `telemetry::metrics`; `None` where nothing did, or nobody knows.
     pub error: Option<&'static str>,
     /// Its span.
@@ -108,7 +108,7 @@ impl fmt::Debug for Settlement {
 
 impl Settlement {
     /// A request has begun.
-    pub fn begin(metrics: &Arc<Metrics>, route: &'static str, request_id: Arc<str>) -> Self {
+    pub fn begin(metrics: &Arc<Metrics>, route: &'static str, request_id: Id) -> Self {
         let in_flight = metrics.in_flight(route);
         in_flight.inc();
         Self {

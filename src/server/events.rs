@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
@@ -11,6 +10,7 @@ use crate::ledger::{End, Row};
 use crate::quota::record::{Record, RecordRef};
 use crate::state::{Encode, StateError};
 use crate::telemetry::metrics::Metrics;
+use crate::wire::postcard;
 
 /// What stands in the journal. Each kind has its place for good: other fields mean a new kind behind these, or journals of
 /// a process that was killed could not be read by the version after it.
@@ -40,33 +40,8 @@ pub(super) struct Postcard<T>(pub(super) T);
 
 impl<T: Serialize> Encode for Postcard<T> {
     fn encode(&self, out: &mut Vec<u8>) {
-        // Only a value of a length that is not known could not be written, and a buffer without room.
-        let _cannot_fail = postcard::serialize_with_flavor(&self.0, Onto(out));
-    }
-}
-
-/// Where postcard puts its bytes.
-struct Onto<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Onto<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        match bytes {
-            // Most numbers are small.
-            [byte] => self.0.push(*byte),
-            _ => self.0.extend_from_slice(bytes),
-        }
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
+        // Only a list that does not know its length could not be written.
+        let _cannot_fail = postcard::put(&self.0, out);
     }
 }
 

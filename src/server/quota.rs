@@ -13,13 +13,12 @@ use crate::api::{LimitsOf, QuotaAccess, Route};
 use crate::catalog::Catalogue;
 use crate::catalog::model::Kind;
 use crate::config::{AccountSettings, Settings};
-use crate::ledger::Row;
+use crate::ledger::Charge;
 use crate::quota::allowance::Allowance;
 use crate::quota::estimate::Estimator;
 use crate::quota::limits::Limits;
 use crate::quota::meter::MeterSettings;
 use crate::quota::moment::Clock;
-use crate::quota::money::Money;
 use crate::quota::record::Record;
 use crate::quota::risk::caution;
 use crate::quota::spend::{MonthSpend, Spend, Standing};
@@ -229,11 +228,10 @@ impl Accounts {
 
 impl Accounts {
     /// A request is over: what it cost counts for its account's tier, which rises as soon as there is enough.
-    pub(super) fn note(&self, row: &Row) {
-        let Some(cost) = row.cost.filter(|cost| *cost > Money::ZERO) else { return };
+    pub(super) fn note(&self, charge: &Charge) {
         let mut known = self.known();
-        let Some(account) = known.get_mut(&*row.account) else { return };
-        account.spend.add(row.at(), cost);
+        let Some(account) = known.get_mut(&*charge.account) else { return };
+        account.spend.add(charge.at, charge.cost);
         if self.standing(&account.settings, &account.spend).tier > account.standing.tier {
             self.risen.notify_one();
         }

@@ -12,6 +12,7 @@
 //! file is ever a record.
 
 use bytes::{Buf, BufMut};
+use crc32fast::Hasher;
 
 /// The version that is written. The header keeps its layout in every later one.
 pub const VERSION: u32 = 1;
@@ -71,19 +72,21 @@ impl Header {
 /// Appends `record` to `out` as it stands in a file of `generation`. `None`, and nothing is appended, if it is longer
 /// than a length can say (4 GiB).
 pub fn put(out: &mut Vec<u8>, generation: u64, record: &[u8]) -> Option<()> {
-    put_with(out, begun(generation), |out| out.extend_from_slice(record)).ok()
+    put_with(out, &begun(generation), |out| out.extend_from_slice(record)).ok()
 }
 
 /// The checksum of a generation, with which all in its file begin.
-pub(super) fn begun(generation: u64) -> u32 {
-    crc32fast::hash(&generation.to_le_bytes())
+pub(super) fn begun(generation: u64) -> Hasher {
+    let mut begun = Hasher::new();
+    begun.update(&generation.to_le_bytes());
+    begun
 }
 
 /// The same for a record that `write` appends, in a file whose checksums have [`begun`].
 ///
 /// # Errors
 /// How long it is, if that is too long.
-pub(super) fn put_with(out: &mut Vec<u8>, begun: u32, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
+pub(super) fn put_with(out: &mut Vec<u8>, begun: &Hasher, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
     let start = out.len();
     out.put_bytes(0, FRAME_BYTES);
     write(out);
@@ -189,12 +192,13 @@ fn next(generation: u64, rest: &[u8]) -> Result<&[u8], Ending> {
 }
 
 fn sum(generation: u64, bytes: &[u8]) -> u32 {
-    sum_after(begun(generation), bytes)
+    sum_after(&begun(generation), bytes)
 }
 
-/// The sum of `bytes` behind those that have the sum `begun`.
-fn sum_after(begun: u32, bytes: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new_with_initial(begun);
+/// The sum of `bytes` behind those that have `begun`.
+fn sum_after(begun: &Hasher, bytes: &[u8]) -> u32 {
+    // A copy, because a new one would look anew at what the processor can.
+    let mut hasher = begun.clone();
     hasher.update(bytes);
     hasher.finalize()
 }

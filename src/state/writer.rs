@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+use crc32fast::Hasher;
+
 use super::StateError;
 use super::files::Files;
 use super::format::{self, FRAME_BYTES, Header, Kind};
@@ -56,7 +58,7 @@ pub(super) struct Writer {
     path: PathBuf,
     generation: u64,
     /// Its checksum, for those of its records.
-    begun: u32,
+    begun: Hasher,
     /// Length of the header and all whole records (bytes).
     whole: u64,
     /// Whether something else may follow them, which must be cut off before anything is written.
@@ -168,7 +170,7 @@ impl Writer {
     fn frame(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
         for record in records {
             let start = self.buffer.len();
-            let framed = format::put_with(&mut self.buffer, self.begun, |out| record.encode(out));
+            let framed = format::put_with(&mut self.buffer, &self.begun, |out| record.encode(out));
             framed.map_err(StateError::TooLong)?;
             self.total.records += 1;
             self.total.bytes += (self.buffer.len() - start) as u64;

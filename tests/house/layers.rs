@@ -40,7 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("bridge", &["relay", "wire"]),
     ("relay", &["ledger", "quota", "wire", "telemetry"]),
     ("ledger", &["quota"]),
-    ("store", &["bridge", "jobs", "ledger", "tenant"]),
+    ("store", &["bridge", "jobs", "ledger", "tenant", "wire"]),
     ("jobs", &["ledger"]),
     ("upstream", &["quota", "telemetry", "wire"]),
     ("tenant", &["catalog", "ledger", "quota"]),

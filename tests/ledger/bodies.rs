@@ -29,7 +29,8 @@ fn price() -> impl Strategy<Value = Price> {
 
 prop_compose! {
     fn any_row()(
-        texts in prop::array::uniform9(text()),
+        [id, trace_id] in prop::array::uniform2(text()),
+        texts in prop::array::uniform7(text()),
         labels in prop::array::uniform4(text()),
         is_model_asked in any::<bool>(),
         numbers in prop::array::uniform10(number()),
@@ -39,15 +40,15 @@ prop_compose! {
         first_ms in prop::option::of(number()),
         (status, attempts, flags) in any::<(u16, u32, u32)>(),
     ) -> Row {
-        let [id, key, team, tags, account, asked, model, edits, trace_id] = texts.map(Into::into);
+        let [key, team, tags, account, asked, model, edits] = texts.map(Into::into);
         let [right, endpoint, outcome, usage] = labels.map(Into::into);
         let [input_tokens, output_tokens, cached_tokens, reasoning_tokens, images, videos, spoken_bytes, audio_ms, ..] = numbers;
         let asked = if is_model_asked { std::sync::Arc::clone(&model) } else { asked };
         Row {
-            seq: 1, id, at_ms, key, team, tags, account, asked, model, right, endpoint, status, outcome, usage,
+            seq: 1, id: id.into(), at_ms, key, team, tags, account, asked, model, right, endpoint, status, outcome, usage,
             input_tokens, output_tokens, cached_tokens, reasoning_tokens, images, videos, spoken_bytes, audio_ms,
             cost: cost.map(Money::from_picos_cny), price: price.map(Arc::new), queued_ms: numbers[8], first_ms, total_ms: numbers[9],
-            attempts, edits, trace_id, flags: Flags(flags),
+            attempts, edits, trace_id: trace_id.into(), flags: Flags(flags),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The calls that make the pictures of one request: mostly one; several where the model or the limits allow fewer at once, joined
 //! in order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use crate::api::error::GatewayError;
 use crate::api::exchange::Exchange;
 use crate::api::headers;
 use crate::bridge::pictures::Drawing;
+use crate::ledger::Id;
 use crate::quota::ask::{Ask, Spent};
 use crate::quota::metric::Amounts;
 use crate::relay::answer::AnswerFault;
@@ -46,7 +46,7 @@ struct Part {
     entries: Vec<(String, String)>,
     usage: Usage,
     attempts: u32,
-    trace_id: Option<Arc<str>>,
+    trace_id: Option<Id>,
 }
 
 impl Exchange {
@@ -148,7 +148,7 @@ async fn part(exchange: &Exchange, called: Answer) -> Result<Part, GatewayError>
     answers::check_encoding(&parts.headers)?;
     let read = answers::whole(exchange, &called.lease, body).await?;
     let entries = entries(&read.bytes)?;
-    let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(Arc::from);
+    let trace_id = parts.headers.get(headers::TRACE_ID).and_then(headers::text).map(Id::from);
     let usage = Usage { images: entries.len() as u64, certainty: Certainty::Exact, ..read.usage };
     Ok(Part { headers: headers::answer_headers(&parts.headers), bytes: read.bytes, entries, usage, attempts, trace_id })
 }

@@ -73,7 +73,7 @@ impl Filer {
             if rows.is_empty() {
                 return;
             }
-            let filed = self.store.file_all(&rows.iter().map(|row| &**row).collect::<Vec<_>>());
+            let filed = self.store.file_all(&rows.iter().collect::<Vec<_>>());
             let is_filed = filed.is_ok();
             self.note(filed);
             if !is_filed {

@@ -61,8 +61,10 @@ impl Ledger {
         let over = Arc::new(Notify::new());
         let closed: Closed = {
             let (accounts, over) = (accounts.clone(), over.clone());
-            Box::new(move |row| {
-                accounts.note(row);
+            Box::new(move |charge| {
+                if let Some(charge) = charge {
+                    accounts.note(&charge);
+                }
                 over.notify_one();
             })
         };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
-use rusqlite::{Connection, Error, Statement, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior, params};
 
 use super::days::Days;
 use super::forget::Forgotten;
@@ -118,7 +118,7 @@ impl Filing<'_> {
     /// Hands a row to the statement, as the one at `place` of those that it files; what its group is.
     fn bind(&mut self, into_rows: &mut Statement<'_>, place: usize, row: &Row) -> rusqlite::Result<i64> {
         let (group, words) = (self.known.group(self.transaction, row)?, self.known.words(self.transaction, row)?);
-        Body::of(row, words).pack(&mut self.body).map_err(|error| Error::ToSqlConversionFailure(error.into()))?;
+        Body::of(row, words).pack(&mut self.body);
         let first = place * COLUMNS + 1;
         // No journal will count so far: a number that does not fit is a mistake, and an error.
         into_rows.raw_bind_parameter(first, row.seq)?;

@@ -23,6 +23,29 @@ pub(in crate::store) struct Known {
     groups: HashMap<Group, i64, RandomState>,
     /// The group of the last row, which most often is that of the next one.
     last: Option<(Group, i64)>,
+    /// Its words, likewise.
+    last_words: Option<(Said, Words)>,
+}
+
+/// What rows say in words.
+#[derive(Debug)]
+struct Said {
+    outcome: Label,
+    usage: Label,
+    price: Option<Arc<Price>>,
+    edits: Arc<str>,
+}
+
+impl Said {
+    fn of(row: &Row) -> Self {
+        let Row { outcome, usage, price, edits, .. } = row;
+        Self { outcome: outcome.clone(), usage: usage.clone(), price: price.clone(), edits: edits.clone() }
+    }
+
+    fn is_by(&self, row: &Row) -> bool {
+        let Self { outcome, usage, price, edits } = self;
+        (outcome, usage, price, edits) == (&row.outcome, &row.usage, &row.price, &row.edits)
+    }
 }
 
 /// What sums tell rows apart by.
@@ -75,12 +98,17 @@ impl Known {
     /// # Errors
     /// What the database says.
     pub(super) fn words(&mut self, connection: &Connection, row: &Row) -> rusqlite::Result<Words> {
-        Ok(Words {
+        if let Some((_, words)) = self.last_words.as_ref().filter(|(said, _)| said.is_by(row)) {
+            return Ok(*words);
+        }
+        let words = Words {
             outcome: self.word(connection, &row.outcome)?,
             usage: self.word(connection, &row.usage)?,
             price: self.price(connection, row.price.as_deref())?,
             edits: self.word(connection, &row.edits)?,
-        })
+        };
+        self.last_words = Some((Said::of(row), words));
+        Ok(words)
     }
 
     /// The number of `word`.
