@@ -125,6 +125,7 @@ impl World {
             limits: &|| self.limits,
             caller: &self.callers[key],
             ask: &job.ask,
+            came: Instant::now(),
             patience,
         };
         self.quota.admit(request).await

@@ -140,7 +140,7 @@ impl Exchange {
         let model = &self.settlement.model;
         let (lease, account) = self.soonest(ask, now).ok_or(UpstreamError::KeysResting)?;
         let waits = self.settlement.trace.waits(model);
-        let entering = self.enter(account, model, ask, deadline.saturating_duration_since(now));
+        let entering = self.enter(account, model, ask, now, deadline.saturating_duration_since(now));
         let reservation = match self.weigh_at {
             None => entering.await?,
             Some(weigh_at) => {
@@ -182,6 +182,7 @@ impl Exchange {
         (account, limits): &(AccountQuota, LimitsOf),
         model: &str,
         ask: &Ask,
+        came: Instant,
         patience: Duration,
     ) -> Result<Reservation, GatewayError> {
         let request = Request {
@@ -190,6 +191,7 @@ impl Exchange {
             limits: &|| if account.is_governed { limits(model, self.target.route) } else { Limits::default() },
             caller: &self.tenant.quota,
             ask,
+            came,
             patience,
         };
         let admitted = self.snapshot.quota.quota.admit(request).await;

@@ -11,10 +11,12 @@ use tokio::time::Instant;
 
 use super::error::{self, GatewayError, Withdrawn};
 use super::exchange::Exchange;
+use super::face::Face;
 use super::headers;
 use super::ratelimit;
 use super::route::Route;
 use crate::media::Pieces;
+use crate::quota::view::Left;
 use crate::relay::answer::{self, AnswerFault};
 use crate::relay::body::RelayBody;
 use crate::relay::broken::RelayError;
@@ -292,19 +294,17 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> (Response<RelayB
     if let Some(entry) = &mut settlement.entry {
         entry.edits = answered.edits;
     }
-    if let Some(reservation) = &settlement.reservation {
-        ratelimit::write(&mut headers, reservation.left(ratelimit::METRICS), face);
-        headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
-    }
     if let Some(budgets) = settlement.paid.as_ref().and_then(|paid| headers::budgets(&paid.hold.view())) {
         headers.insert(headers::BUDGET, budgets);
     }
     let (body, ending) = match answered.content {
-        Content::Whole(bytes, usage) => (RelayBody::plain(bytes), end_whole(settlement, &mut headers, usage)),
+        Content::Whole(bytes, usage) => (RelayBody::plain(bytes), end_whole(settlement, &mut headers, usage, face)),
         Content::Made(pieces, usage) => {
-            (RelayBody::Made(Made::new(pieces)), end_whole(settlement, &mut headers, usage))
+            (RelayBody::Made(Made::new(pieces)), end_whole(settlement, &mut headers, usage, face))
         }
         Content::Relayed(body, tap, first) => {
+            let left = settlement.reservation.as_ref().map(|reservation| reservation.left(ratelimit::METRICS));
+            write_limits(&mut headers, left, &settlement, face);
             let lease = answered.lease.filter(|_| !matches!(tap, Tap::Opaque));
             let event = lease.map(|lease| error::error_event(lease, face));
             let relayed = Relayed::new(body, tap, settlement, limits, event).with_first(first);
@@ -320,13 +320,22 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> (Response<RelayB
     (response, ending)
 }
 
-/// Everything is known of the answer: it says what it has cost, and is settled; what is returned must be written before its head
-/// goes out.
-fn end_whole(mut settlement: Settlement, headers: &mut HeaderMap, usage: Usage) -> Ending {
+/// What is `left` for the key and the model of a request that stood before limits, and how long it waited for them.
+fn write_limits(headers: &mut HeaderMap, left: Option<[Option<Left>; 2]>, settlement: &Settlement, face: Face) {
+    let Some(left) = left else { return };
+    ratelimit::write(headers, left, face);
+    headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
+}
+
+/// Everything is known of the answer: it says what it has cost and what it has left, and is settled; what is returned must be
+/// written before its head goes out.
+fn end_whole(mut settlement: Settlement, headers: &mut HeaderMap, usage: Usage, face: Face) -> Ending {
     let is_exact = usage.certainty == Certainty::Exact;
     let cost = settlement.entry.as_ref().filter(|_| is_exact).and_then(|entry| entry.cost(&usage));
     headers.extend(cost.and_then(headers::cost).map(|cost| (headers::COST, cost)));
     settlement.usage = usage;
+    let left = settlement.settle_quota(ratelimit::METRICS);
+    write_limits(headers, left, &settlement, face);
     settlement.end()
 }
 

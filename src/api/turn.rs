@@ -111,7 +111,8 @@ impl Exchange {
         let reservation = match account {
             Some(account) => {
                 let waits = self.settlement.trace.waits(name(seen));
-                let reservation = self.enter(account, name(seen), &Ask::default(), self.patience).await?;
+                let reservation =
+                    self.enter(account, name(seen), &Ask::default(), Instant::now(), self.patience).await?;
                 waits.admitted(!reservation.waited().is_zero(), reservation.waited_for().label());
                 Some(reservation)
             }

@@ -11,6 +11,7 @@ use super::meter::Taken;
 use super::metric::{Amounts, Metric};
 use super::moment::Now;
 use super::record::{Event, RecordRef};
+use super::view::Left;
 
 /// See the module.
 #[derive(Debug)]
@@ -81,11 +82,16 @@ impl Grant {
         self.lane.with(|state| state.meter.charge(now, Amounts { requests: 1, ..Amounts::default() }));
     }
 
-    /// Its end, to be written down.
-    pub(super) fn settle(&mut self, spent: Spent, now: Now) -> Option<Note<'_>> {
+    /// Its end, to be written down, and what is left of each of `metrics` then.
+    pub(super) fn settle<const N: usize>(
+        &mut self,
+        spent: Spent,
+        now: Now,
+        metrics: [Metric; N],
+    ) -> (Option<Note<'_>>, [Option<Left>; N]) {
         self.is_open = false;
-        let event = self.lane.settle(self, spent, now);
-        self.note(event)
+        let (event, left) = self.lane.settle(self, spent, now, metrics);
+        (self.note(event), left)
     }
 
     /// Its beginning, to be written down before it is sent.
@@ -135,7 +141,7 @@ impl Drop for Grant {
         if self.is_open {
             let is_sent = self.is_sent.load(Ordering::Relaxed);
             let spent = if is_sent { Spent::Unknown } else { Spent::Nothing };
-            let event = self.lane.settle(self, spent, self.lane.hub.now());
+            let (event, []) = self.lane.settle(self, spent, self.lane.hub.now(), []);
             self.lane.record(event);
         }
     }

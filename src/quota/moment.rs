@@ -84,7 +84,12 @@ impl Clock {
 
     /// What it says.
     pub fn now(&self) -> Now {
-        let at = self.began.plus(self.started.elapsed());
+        self.at(Instant::now())
+    }
+
+    /// What it says at `instant`, which is now or a moment ago: whoever has looked at the time already need not look again.
+    pub fn at(&self, instant: Instant) -> Now {
+        let at = self.began.plus(instant.saturating_duration_since(self.started));
         Now { at, wall: self.wall.as_ref().map_or(at, |wall| wall.at(at)) }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::ask::Ask;
 use super::ask::Spent;
 use super::fair::Flow;
@@ -70,6 +72,8 @@ pub struct Request<'a> {
     pub caller: &'a CallerQuota,
     /// What it may need.
     pub ask: &'a Ask,
+    /// When it came.
+    pub came: Instant,
     /// How long it may wait.
     pub patience: Duration,
 }
@@ -109,7 +113,7 @@ impl Quota {
     /// # Errors
     /// [`AdmitError`] when it would have to wait longer than it may.
     pub async fn admit(&self, request: Request<'_>) -> Result<Reservation, AdmitError> {
-        let (id, began) = (self.hub.next_id(), self.hub.now());
+        let (id, began) = (self.hub.next_id(), self.hub.clock().at(request.came));
         let own = self.enter_own(id, &request, began).await?;
         let waited = own.as_ref().map_or(Duration::ZERO, |own| own.waited);
         // A look at the clock costs as much as many a step here.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::ask::{Guess, Spent};
 use super::grant::{Grant, Note};
 use super::metric::Metric;
@@ -92,17 +94,30 @@ impl Reservation {
     }
 
     /// Its end.
-    pub fn settle(mut self, spent: Spent) {
-        let now = self.model.lane().hub.now();
-        let own = self.own.as_mut().and_then(|own| own.settle(spent, now));
-        Note::write_all(own, self.model.settle(spent, now));
+    pub fn settle(self, spent: Spent) {
+        let [] = self.settle_at(Instant::now(), spent, []);
+    }
+
+    /// Its end at `ended`, and what is left of each of `metrics` then, as [`Self::left`] tells it.
+    pub fn settle_at<const N: usize>(
+        mut self,
+        ended: Instant,
+        spent: Spent,
+        metrics: [Metric; N],
+    ) -> [Option<Left>; N] {
+        let now = self.model.lane().hub.clock().at(ended);
+        let own = self.own.as_mut().map(|own| own.settle(spent, now, metrics));
+        let (own, owns) = own.unwrap_or((None, [None; N]));
+        let (model, models) = self.model.settle(spent, now, metrics);
+        Note::write_all(own, model);
+        Left::scarcer(owns, models)
     }
 
     /// The upstream refused it for `metric`, and said when to come again, if it said so. The key has used nothing by that.
     /// Whether by our own reckoning nothing was left either.
     pub fn refused(mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         let now = self.model.lane().hub.now();
-        Note::write_all(self.own.as_mut().and_then(|own| own.settle(Spent::Nothing, now)), None);
+        Note::write_all(self.own.as_mut().and_then(|own| own.settle(Spent::Nothing, now, []).0), None);
         self.model.refused(metric, retry_after)
     }
 

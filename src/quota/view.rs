@@ -96,12 +96,9 @@ impl Left {
 }
 
 impl State {
-    /// What is left of `metric`.
-    pub(super) fn left(&self, metric: Metric, now: Now) -> Option<Left> {
-        let limit = self.meter.limits().get(metric)?.value;
-        let used = self.meter.used(metric, now).saturating_add(self.meter.reserved(metric));
-        let reset = self.meter.reset_at(metric, now).since(now.at);
-        Some(Left { limit, remaining: limit.saturating_sub(used), reset })
+    /// What is left of each of `metrics`.
+    pub(super) fn left<const N: usize>(&self, metrics: [Metric; N], now: Now) -> [Option<Left>; N] {
+        metrics.map(|metric| self.meter.left(metric, now))
     }
 
     pub(super) fn is_idle(&self, now: Now) -> bool {
@@ -189,6 +186,14 @@ impl super::meter::Meter {
     /// When one more of `metric` fits.
     pub(super) fn free_at(&self, metric: Metric, now: Now) -> Moment {
         self.limits().get(metric).and_then(|limit| self.counter(metric)?.wake_at(now, 1, limit.value)).unwrap_or(now.at)
+    }
+
+    /// What is left of `metric`.
+    pub(super) fn left(&self, metric: Metric, now: Now) -> Option<Left> {
+        let limit = self.limits().get(metric)?.value;
+        let used = self.used(metric, now).saturating_add(self.reserved(metric));
+        let reset = self.reset_at(metric, now).since(now.at);
+        Some(Left { limit, remaining: limit.saturating_sub(used), reset })
     }
 
     /// When nothing of `metric` counts any more.

@@ -21,6 +21,7 @@ use crate::quota::ask::Spent;
 use crate::quota::budget::{Amount, Exceeded};
 use crate::quota::metric::{Amounts, Metric};
 use crate::quota::money::Money;
+use crate::quota::view::Left;
 use crate::telemetry::metrics::{Metrics, Observation};
 use crate::telemetry::summary::Summary;
 use crate::telemetry::trace::RequestTrace;
@@ -279,6 +280,14 @@ impl Settlement {
         }
     }
 
+    /// The request is over for the quota: nothing is held any more, and this is left of each of `metrics`; `None` where nothing
+    /// was held.
+    pub fn settle_quota<const N: usize>(&mut self, metrics: [Metric; N]) -> Option<[Option<Left>; N]> {
+        let ended = *self.ended.get_or_insert_with(Instant::now);
+        let reservation = self.reservation.take()?;
+        Some(reservation.settle_at(ended, self.spent(), metrics))
+    }
+
     /// What the quota is told: a request that was sent and refused is still a request.
     fn spent(&self) -> Spent {
         let tokens = self.usage.tokens;
@@ -331,11 +340,9 @@ fn cny(cost: Money) -> f64 {
 impl Drop for Settlement {
     fn drop(&mut self) {
         self.in_flight.dec();
-        self.ended = Some(Instant::now());
+        self.ended.get_or_insert_with(Instant::now);
         self.learn();
-        if let Some(reservation) = self.reservation.take() {
-            reservation.settle(self.spent());
-        }
+        let _nobody_asks = self.settle_quota([]);
         self.conclude();
         self.remember_head();
         let billed = self.billed();

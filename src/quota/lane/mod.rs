@@ -147,18 +147,24 @@ impl Lane {
 
     /// What is left of each of `metrics`.
     pub(super) fn left<const N: usize>(&self, metrics: [Metric; N], now: Now) -> [Option<Left>; N] {
-        self.with(|state| metrics.map(|metric| state.left(metric, now)))
+        self.with(|state| state.left(metrics, now))
     }
 
-    /// The end of a request that was let in, to be written down.
-    pub(super) fn settle(self: &Arc<Self>, grant: &Grant, spent: Spent, now: Now) -> Event {
-        let learned = self.with(|state| {
+    /// The end of a request that was let in, to be written down, and what is left of each of `metrics` then.
+    pub(super) fn settle<const N: usize>(
+        self: &Arc<Self>,
+        grant: &Grant,
+        spent: Spent,
+        now: Now,
+        metrics: [Metric; N],
+    ) -> (Event, [Option<Left>; N]) {
+        let (learned, left) = self.with(|state| {
             let learned = state.end(grant, spent, now);
             self.serve_line(state, now);
-            learned
+            (learned, state.left(metrics, now))
         });
         self.record_lessons(&learned);
-        Event::Settled { id: grant.id, at: now, spent }
+        (Event::Settled { id: grant.id, at: now, spent }, left)
     }
 
     /// A request that tried more than was ever let through was let in: others may try now.

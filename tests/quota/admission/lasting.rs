@@ -152,12 +152,12 @@ async fn ten_thousand_lanes_cost_little() {
     let stage = Stage::new(limits(Metric::Rpm, 1_000).with(Metric::Tpm, 1_000_000, Source::Configured));
     let (account, limits, caller, ask) = (&stage.account, &|| stage.limits, &caller("k"), &tokens(100, 1));
     let models: Vec<String> = (0..10_000).map(|number| format!("m{number}")).collect();
-    let before = resident();
+    let (came, before) = (tokio::time::Instant::now(), resident());
     #[expect(clippy::disallowed_methods, reason = "the cost in real time is measured")]
     let began = Instant::now();
     for round in 0..3 {
         for model in &models {
-            let request = Request { account, model, limits, caller, ask, patience: Duration::ZERO };
+            let request = Request { account, model, limits, caller, ask, came, patience: Duration::ZERO };
             stage.quota.admit(request).await.unwrap().settle(spent(100));
         }
         println!("round {round}: {:?} after the start", began.elapsed());

@@ -87,7 +87,7 @@ impl Stage {
         patience: Duration,
     ) -> Result<Reservation, AdmitError> {
         let (account, limits) = (&self.account, &|| self.limits);
-        self.quota.admit(Request { account, model: "m", limits, caller, ask, patience }).await
+        self.quota.admit(Request { account, model: "m", limits, caller, ask, came: Instant::now(), patience }).await
     }
 
     /// Milliseconds since the beginning.
