@@ -324,7 +324,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> (Response<RelayB
 fn write_limits(headers: &mut HeaderMap, left: Option<[Option<Left>; 2]>, settlement: &Settlement, face: Face) {
     let Some(left) = left else { return };
     ratelimit::write(headers, left, face);
-    headers.insert(headers::WAITED, HeaderValue::from(settlement.waited_millis()));
+    ratelimit::insert_number(headers, &headers::WAITED, settlement.waited_millis());
 }
 
 /// Everything is known of the answer: it says what it has cost and what it has left, and is settled; what is returned must be
