@@ -51,7 +51,7 @@ pub(super) fn upper(price: &Price, consumed: &Consumed, at: SystemTime) -> Money
 
 /// What a request is thought to use: what is said of it if nobody ever tells.
 pub(super) fn expected(ask: Option<&Ask>, route: Route, head: &RequestHead<'_>, model: &str) -> Usage {
-    let tokens = |guess: fn(&Ask) -> Guess| ask.map_or(0, |ask| guess(ask).upper(0.0));
+    let tokens = |guess: fn(&Ask) -> Guess| ask.map_or(0, |ask| guess(ask).whole());
     Usage {
         tokens: Tokens { input: tokens(|ask| ask.prompt), output: tokens(|ask| ask.output), ..Tokens::default() },
         images: ask.map_or(0, |ask| ask.images),

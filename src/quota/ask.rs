@@ -32,7 +32,7 @@ impl Ask {
 
     /// What it needs on average.
     pub fn amounts(&self) -> Amounts {
-        Amounts { requests: 1, tokens: self.tokens().upper(0.0), images: self.images }
+        Amounts { requests: 1, tokens: self.tokens().whole(), images: self.images }
     }
 }
 

@@ -132,7 +132,7 @@ impl Held {
         let sums = self.at(now);
         let ended = sums.ended(travel);
         let likely = ended.upper(caution).min(sums.all().upper(caution));
-        likely.max(ended.upper(0.0).saturating_add(self.largest())).saturating_add(1)
+        likely.max(ended.whole().saturating_add(self.largest())).saturating_add(1)
     }
 }
 

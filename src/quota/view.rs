@@ -8,10 +8,9 @@ use super::lane::State;
 use super::lanes::Way;
 use super::limits::{Limit, Source};
 use super::metric::Metric;
-use super::moment::{Moment, Now};
+use super::moment::Now;
 use super::record::{Event, Record};
 use super::rule::Accounting;
-use super::window::Window;
 
 /// One metric of one lane.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -179,26 +178,5 @@ impl State {
     fn reopen(&mut self, id: u64, taken: super::meter::Taken) {
         self.meter.hold(&taken);
         self.open.insert(id, taken);
-    }
-}
-
-impl super::meter::Meter {
-    /// When one more of `metric` fits.
-    pub(super) fn free_at(&self, metric: Metric, now: Now) -> Moment {
-        self.limits().get(metric).and_then(|limit| self.counter(metric)?.wake_at(now, 1, limit.value)).unwrap_or(now.at)
-    }
-
-    /// What is left of `metric`.
-    pub(super) fn left(&self, metric: Metric, now: Now) -> Option<Left> {
-        let limit = self.limits().get(metric)?.value;
-        let used = self.used(metric, now).saturating_add(self.reserved(metric));
-        let reset = self.reset_at(metric, now).since(now.at);
-        Some(Left { limit, remaining: limit.saturating_sub(used), reset })
-    }
-
-    /// When nothing of `metric` counts any more.
-    pub(super) fn reset_at(&self, metric: Metric, now: Now) -> Moment {
-        let clear = |limit: Limit| Some(self.counter(metric)?.clear_at(now, limit.value));
-        self.limits().get(metric).and_then(clear).unwrap_or(now.at)
     }
 }

@@ -59,10 +59,15 @@ impl Guess {
 
     /// The number of tokens that is passed with the risk that goes with `z` standard deviations, rounded up.
     pub fn upper(&self, z: f64) -> u64 {
-        let tokens = Self::sane(self.mean + z * self.deviation, 0.0).mean;
+        Self { mean: self.mean + z * self.deviation, ..*self }.whole()
+    }
+
+    /// The number of tokens that is expected, rounded up.
+    pub fn whole(&self) -> u64 {
+        let tokens = Self::sane(self.mean, 0.0).mean;
         // `f64::ceil` would be a call of a function: the oldest processors that this is built for have no such instruction.
-        let whole = tokens as u64;
-        whole + u64::from(whole as f64 != tokens)
+        let whole = tokens as u32;
+        u64::from(whole) + u64::from(f64::from(whole) != tokens)
     }
 }
 

@@ -92,10 +92,10 @@ impl Meter {
         // What the upstream looks at is what has ended when the request comes in.
         let mut wakes = wake(Duration::ZERO, self.held.sure(now.at, self.settings.margin, self.settings.caution))?;
         let later = held.usual() * LATER;
-        wakes = wakes.max(wake(later, held.ended(later).upper(0.0).saturating_add(kept))?);
+        wakes = wakes.max(wake(later, held.ended(later).whole().saturating_add(kept))?);
         if let Some(end) = gauge.forgets_at(now) {
             // Answers are over sooner or later than is thought: those that are sooner count in the old period.
-            let ended = held.ended(end.since(now.at)).upper(0.0);
+            let ended = held.ended(end.since(now.at)).whole();
             wakes = wakes.max(wake(Duration::ZERO, ended.saturating_add(kept))?);
         }
         Some(wakes)
@@ -122,7 +122,7 @@ impl Meter {
     pub fn starts_at(&self, now: Now, ask: &Ask, ahead: Amounts) -> Moment {
         let starts = self.limited().map(|gauge| {
             let unit = gauge.unit();
-            let own = self.at_once(ask).of(unit).max(if unit == Unit::Tokens { ask.tokens().upper(0.0) } else { 0 });
+            let own = self.at_once(ask).of(unit).max(if unit == Unit::Tokens { ask.tokens().whole() } else { 0 });
             let frozen = gauge.frozen.unwrap_or_default().max(now.at);
             if own == 0 {
                 return frozen;

@@ -55,6 +55,11 @@ impl Gauge {
         }
     }
 
+    /// When nothing counts any more.
+    pub(super) fn clear_at(&self, now: Now) -> Moment {
+        self.window.as_ref().map_or(now.at, |window| window.clear_at(now, self.most()))
+    }
+
     /// When everything is forgotten at once, if it is.
     pub(super) fn forgets_at(&self, now: Now) -> Option<Moment> {
         self.window.as_ref().and_then(|window| window.forgets_at(now))

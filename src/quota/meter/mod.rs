@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::metric::{Amounts, Metric, Unit};
 use super::moment::{Moment, Now};
 use super::rule::{Accounting, Charge};
+use super::view::Left;
 use super::window::counter::Counter;
 use gauge::Gauge;
 pub use taken::Taken;
@@ -156,6 +157,24 @@ impl Meter {
         levels
     }
 
+    /// What is left of `metric`; `None` where it is not limited.
+    pub(super) fn left(&self, metric: Metric, now: Now) -> Option<Left> {
+        let gauge = self.gauge(metric)?;
+        let limit = gauge.limit?;
+        let used = gauge.used(now).saturating_add(self.reserved(metric));
+        Some(Left { limit, remaining: limit.saturating_sub(used), reset: gauge.clear_at(now).since(now.at) })
+    }
+
+    /// When one more of `metric` fits.
+    pub(super) fn free_at(&self, metric: Metric, now: Now) -> Moment {
+        self.gauge(metric).and_then(|gauge| gauge.wake(now, 1)).unwrap_or(now.at)
+    }
+
+    /// When nothing of `metric` counts any more.
+    pub(super) fn reset_at(&self, metric: Metric, now: Now) -> Moment {
+        self.gauge(metric).map_or(now.at, |gauge| gauge.clear_at(now))
+    }
+
     /// The gauges of what is limited now.
     fn limited(&self) -> impl Iterator<Item = &Gauge> {
         self.gauges.iter().filter(|gauge| gauge.limit.is_some())
@@ -176,7 +195,7 @@ impl Meter {
 
     /// How much of `metric` is reserved by requests under way and not charged yet.
     pub fn reserved(&self, metric: Metric) -> u64 {
-        if metric.unit() == Unit::Tokens { self.held.all().upper(0.0) } else { 0 }
+        if metric.unit() == Unit::Tokens { self.held.all().whole() } else { 0 }
     }
 
     fn spare(&self, metric: Metric) -> u64 {
@@ -197,7 +216,7 @@ impl Meter {
     pub fn at_once(&self, ask: &Ask) -> Amounts {
         let tokens = match self.settings.accounting.charge {
             Charge::After => 0,
-            Charge::Before => ask.prompt.upper(0.0).saturating_add(ask.max_output),
+            Charge::Before => ask.prompt.whole().saturating_add(ask.max_output),
         };
         Amounts { requests: 1, tokens, images: ask.images }
     }

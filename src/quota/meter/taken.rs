@@ -29,6 +29,6 @@ pub struct Taken {
 impl Taken {
     /// Tokens reserved, charged or held.
     pub fn tokens(&self) -> u64 {
-        self.charged.tokens.max(self.held.upper(0.0))
+        self.charged.tokens.max(self.held.whole())
     }
 }

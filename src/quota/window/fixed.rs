@@ -36,19 +36,15 @@ impl Period {
 
     /// When the next period begins.
     pub fn next(self, wall: Moment) -> Moment {
-        self.start(self.index(wall) + 1)
+        self.around(wall).1
     }
 
-    fn index(self, wall: Moment) -> u64 {
-        wall.plus(self.offset).0 / self.micros()
-    }
-
-    fn start(self, index: u64) -> Moment {
-        Moment(index * self.micros()).minus(self.offset)
-    }
-
-    fn micros(self) -> u64 {
-        u64::try_from(self.length.as_micros()).unwrap_or(u64::MAX).max(1)
+    /// When the period of `wall` began, and when the next one begins.
+    fn around(self, wall: Moment) -> (Moment, Moment) {
+        let length = u64::try_from(self.length.as_micros()).unwrap_or(u64::MAX).max(1);
+        let index = wall.plus(self.offset).0 / length;
+        let start = |index| Moment(index * length).minus(self.offset);
+        (start(index), start(index + 1))
     }
 }
 
@@ -56,8 +52,9 @@ impl Period {
 #[derive(Debug, Clone)]
 pub struct Fixed {
     period: Period,
-    /// The period that the amounts below belong to.
-    index: u64,
+    /// When the period began that the amounts below belong to, and when the next one begins.
+    begun: Moment,
+    next: Moment,
     used: u64,
     /// The part of `used` that was charged so late that it may count in the next period.
     late: u64,
@@ -68,17 +65,16 @@ pub struct Fixed {
 impl Fixed {
     /// An empty window.
     pub fn new(period: Period) -> Self {
-        Self { period, index: 0, used: 0, late: 0, before: 0 }
+        Self { period, begun: Moment::default(), next: Moment::default(), used: 0, late: 0, before: 0 }
     }
 
     /// What counts at `wall`, oldest first.
     pub fn charges(&self, wall: Moment) -> Vec<(Now, u64)> {
         let window = self.at(wall);
-        let start = window.period.start(window.index);
-        let last = window.period.start(window.index + 1).minus(Duration::from_micros(1));
+        let last = window.next.minus(Duration::from_micros(1));
         let charges = [
-            (start.minus(Duration::from_micros(1)), window.before),
-            (start, window.used - window.late),
+            (window.begun.minus(Duration::from_micros(1)), window.before),
+            (window.begun, window.used - window.late),
             (last, window.late),
         ];
         charges.into_iter().filter(|(_, amount)| *amount > 0).map(|(at, amount)| (Now::both(at), amount)).collect()
@@ -86,23 +82,22 @@ impl Fixed {
 
     /// This window as it is at `wall`.
     fn at(&self, wall: Moment) -> Self {
-        let index = self.period.index(wall);
         let mut window = self.clone();
         // A wall clock that went back a little stays in the period that it has begun.
-        if index > self.index {
-            let is_next = index == self.index + 1;
+        if wall >= self.next {
+            (window.begun, window.next) = self.period.around(wall);
+            let is_next = window.begun == self.next;
             (window.before, window.used) = if is_next { (self.used - self.late, self.late) } else { (0, 0) };
             window.late = 0;
-            window.index = index;
         }
-        if wall >= self.period.start(window.index).plus(self.period.margin) {
+        if wall >= window.begun.plus(self.period.margin) {
             window.before = 0;
         }
         window
     }
 
     fn is_late(&self, wall: Moment) -> bool {
-        wall.plus(self.period.margin) >= self.period.start(self.index + 1)
+        wall.plus(self.period.margin) >= self.next
     }
 }
 
@@ -122,8 +117,7 @@ impl Window for Fixed {
 
     fn refund(&mut self, taken: Now, now: Now, amount: u64, _limit: u64) {
         *self = self.at(now.wall);
-        let index = self.period.index(taken.wall);
-        if index == self.index {
+        if (self.begun..self.next).contains(&taken.wall) {
             let back = amount.min(self.used);
             self.used -= back;
             if self.is_late(taken.wall) {
@@ -135,15 +129,10 @@ impl Window for Fixed {
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
         let room = limit.checked_sub(amount)?;
         let window = self.at(now.wall);
-        let begun = self.period.start(window.index).plus(self.period.margin);
-        let next = self.period.start(window.index + 1).plus(self.period.margin);
-        let wall = if window.used.saturating_add(window.before) <= room {
-            now.wall
-        } else if window.used <= room {
-            begun
-        } else {
-            next
-        };
+        if window.used.saturating_add(window.before) <= room {
+            return Some(now.at);
+        }
+        let wall = if window.used <= room { window.begun } else { window.next }.plus(self.period.margin);
         Some(now.at.plus(wall.since(now.wall)))
     }
 
@@ -154,12 +143,11 @@ impl Window for Fixed {
             return self.wake_at(now, amount, limit).unwrap_or(now.at);
         }
         let later = (amount - free).saturating_add(window.late);
-        let next = self.period.start(window.index + 1).plus(self.period.margin).since(now.wall);
+        let next = window.next.plus(self.period.margin).since(now.wall);
         now.at.plus(next).plus(self.period.length.saturating_mul(super::spans(later, limit.max(1)).0))
     }
 
     fn forgets_at(&self, now: Now) -> Option<Moment> {
-        let next = self.period.start(self.at(now.wall).index + 1);
-        Some(now.at.plus(next.since(now.wall)))
+        Some(now.at.plus(self.at(now.wall).next.since(now.wall)))
     }
 }

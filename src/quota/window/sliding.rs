@@ -59,6 +59,10 @@ impl Sliding {
 
 impl Window for Sliding {
     fn peek(&self, now: Now, _limit: u64) -> u64 {
+        // Mostly nothing is: what was is forgotten with each charge.
+        if self.charges.front().is_none_or(|first| !self.is_over(*first, now.at)) {
+            return self.sum;
+        }
         let over = self.charges.iter().take_while(|charge| self.is_over(**charge, now.at));
         self.sum - over.map(|charge| charge.amount).sum::<u64>()
     }
