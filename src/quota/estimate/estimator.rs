@@ -1,10 +1,10 @@
 //! The whole: every model's calibration, answer lengths and speed behind one door that threads share.
 //!
-//! A lock is held for arithmetic only, one for the list of models and one for each model. It reads no clock and no
-//! file: what was learned is handed out and in as a value.
+//! There is one lock, held for arithmetic only. It reads no clock and no file: what was learned is handed out and in as a
+//! value.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ const MOST_MODELS: usize = 128;
 /// Estimates for all models.
 #[derive(Debug)]
 pub struct Estimator {
-    models: Mutex<Table<Arc<Mutex<Model>>>>,
+    models: Mutex<Table<Model>>,
 }
 
 impl Default for Estimator {
@@ -128,21 +128,19 @@ impl Estimator {
     /// Learns from an answer. Returns the relative error of the prompt's estimate as it was before,
     /// `(estimate - actual) / actual`, where something was learned about prompts: each time at first, later now and then.
     pub fn learn(&self, learned: Learned<'_>) -> Option<f64> {
-        let model = lock(&self.models).change(learned.model, || Model::new(learned.model), |model| model.clone())?;
-        let mut model = lock(&model);
-        model.learn(learned)
+        let mut models = self.known();
+        models.change(learned.model, || Model::new(learned.model), |model| model.learn(learned))?
     }
 
     /// Models that something was learned of.
     pub fn models(&self) -> usize {
-        lock(&self.models).len()
+        self.known().len()
     }
 
     /// Everything learned, to be kept over a restart.
     pub fn export(&self) -> serde_json::Value {
-        let models: Vec<_> = lock(&self.models).iter().map(|(name, model)| (name.to_owned(), model.clone())).collect();
-        let saved = models.into_iter().map(|(name, model)| lock(&model).save(name));
-        serde_json::json!({ "version": VERSION, "models": saved.collect::<Vec<_>>() })
+        let models: Vec<_> = self.known().iter().map(|(name, model)| model.save(name.to_owned())).collect();
+        serde_json::json!({ "version": VERSION, "models": models })
     }
 
     /// Takes what [`Self::export`] gave. What makes no sense is left out; returns how many models were taken.
@@ -158,15 +156,18 @@ impl Estimator {
         if !saved.calibration.is_sane() || !saved.speed.is_sane() {
             return false;
         }
-        let model = lock(&self.models).change(&saved.name, || Model::new(&saved.name), |model| model.clone());
-        model.map(|model| lock(&model).restore(saved)).is_some()
+        let mut models = self.known();
+        models.change(&saved.name, || Model::new(&saved.name), |model| model.restore(saved)).is_some()
     }
 
     /// `read` of a model that is known.
     fn with<R>(&self, name: &str, read: impl FnOnce(&mut Model) -> R) -> Option<R> {
-        let model = lock(&self.models).get(name).cloned()?;
-        let mut model = lock(&model);
-        Some(read(&mut model))
+        self.known().get(name).map(read)
+    }
+
+    /// A panic while the lock was held leaves values that are still good: each is written in one step.
+    fn known(&self) -> MutexGuard<'_, Table<Model>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,15 +195,10 @@ struct Model {
 }
 
 impl Model {
-    fn new(name: &str) -> Arc<Mutex<Self>> {
+    fn new(name: &str) -> Self {
         let calibration = Calibration::of_model(name);
-        Arc::new(Mutex::new(Self {
-            answers: 0,
-            calibration,
-            outputs: Outputs::default(),
-            speed: Speed::default(),
-            guesses: QuickMap::default(),
-        }))
+        let (outputs, speed, guesses) = (Outputs::default(), Speed::default(), QuickMap::default());
+        Self { answers: 0, calibration, outputs, speed, guesses }
     }
 
     fn expect(&mut self, key: &str, features: &Features, asked: Option<u64>, is_thinking: Option<bool>) -> Expected {
@@ -267,9 +263,4 @@ struct Saved {
     calibration: Calibration,
     speed: Speed,
     outputs: Vec<Entry>,
-}
-
-/// A panic while the lock was held leaves values that are still good: each is written in one step.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -169,7 +169,7 @@ impl Text {
     }
 
     /// Adds up what was counted.
-    pub(super) fn count_into(mut self, features: &mut Features) {
+    pub(super) fn count_into(&mut self, features: &mut Features) {
         self.classes.count_into(features);
         for (feature, count) in KINDS.into_iter().zip(self.kinds) {
             features.add(feature, f64::from(count));
