@@ -13,10 +13,9 @@ use super::moment::Now;
 use super::record::{Event, RecordRef};
 use super::view::Left;
 
-/// See the module.
+/// What its lane has to know of it again.
 #[derive(Debug)]
-pub(super) struct Grant {
-    lane: Arc<Lane>,
+pub(super) struct Admitted {
     pub(super) id: u64,
     pub(super) taken: Taken,
     pub(super) flow: Flow,
@@ -24,34 +23,29 @@ pub(super) struct Grant {
     pub(super) cost: f64,
     /// What counted of each metric when it was let in, itself included.
     pub(super) levels: [u64; 7],
-    /// How long it stood in line.
-    pub(super) waited: Duration,
-    /// What for, if it had to.
-    pub(super) blocked: Option<Metric>,
     /// Whether there are limits that it counts for.
     pub(super) is_recorded: bool,
     /// Whether it tries more than was ever let through.
     pub(super) is_trial: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Grant {
+    lane: Arc<Lane>,
+    admitted: Admitted,
+    /// How long it stood in line.
+    pub(super) waited: Duration,
+    /// What for, if it had to.
+    pub(super) blocked: Option<Metric>,
     is_sent: AtomicBool,
     is_open: bool,
 }
 
 impl Grant {
-    pub(super) fn new(lane: Arc<Lane>, id: u64, taken: Taken, flow: Flow, cost: f64, levels: [u64; 7]) -> Self {
-        Self {
-            lane,
-            id,
-            taken,
-            flow,
-            cost,
-            levels,
-            waited: Duration::ZERO,
-            blocked: None,
-            is_recorded: false,
-            is_trial: false,
-            is_sent: AtomicBool::new(false),
-            is_open: true,
-        }
+    pub(super) fn new(lane: Arc<Lane>, admitted: Admitted, blocked: Option<Metric>) -> Box<Self> {
+        let (waited, is_sent) = (Duration::ZERO, AtomicBool::new(false));
+        Box::new(Self { lane, admitted, waited, blocked, is_sent, is_open: true })
     }
 
     pub(super) fn lane(&self) -> &Arc<Lane> {
@@ -60,7 +54,7 @@ impl Grant {
 
     /// It is thought now that it will need so many tokens.
     pub(super) fn revise(&self, tokens: Guess) {
-        self.lane.with(|state| state.revise(self.id, tokens));
+        self.lane.with(|state| state.revise(self.admitted.id, tokens));
     }
 
     /// From now on the upstream may have seen it.
@@ -71,8 +65,8 @@ impl Grant {
     /// The upstream has let it in, and may be answering for a long time yet.
     pub(super) fn accepted(&self) {
         // Of the others there is nothing to learn before their end.
-        if self.is_trial {
-            self.lane.accepted(self);
+        if self.admitted.is_trial {
+            self.lane.accepted(&self.admitted);
         }
     }
 
@@ -90,28 +84,29 @@ impl Grant {
         metrics: [Metric; N],
     ) -> (Option<Note<'_>>, [Option<Left>; N]) {
         self.is_open = false;
-        let (event, left) = self.lane.settle(self, spent, now, metrics);
+        let (event, left) = self.lane.settle(&self.admitted, spent, now, metrics);
         (self.note(event), left)
     }
 
     /// Its beginning, to be written down before it is sent.
     pub(super) fn taken(&self) -> Option<Note<'_>> {
-        self.note(Event::Took { id: self.id, taken: self.taken })
+        self.note(Event::Took { id: self.admitted.id, taken: self.admitted.taken })
     }
 
     fn note(&self, event: Event) -> Option<Note<'_>> {
-        self.is_recorded.then(|| Note { lane: &self.lane, event })
+        self.admitted.is_recorded.then(|| Note { lane: &self.lane, event })
     }
 
     /// The upstream refused it.
     pub(super) fn refused(&mut self, metric: Option<Metric>, retry_after: Option<Duration>) -> bool {
         self.is_open = false;
-        self.lane.refused(self, metric, retry_after)
+        self.lane.refused(&self.admitted, metric, retry_after)
     }
 
-    /// Settled by whoever holds the lane.
-    pub(super) fn disarm(&mut self) {
+    /// Settled by whoever holds the lane; its number.
+    pub(super) fn disarm(&mut self) -> u64 {
         self.is_open = false;
+        self.admitted.id
     }
 }
 
@@ -141,7 +136,7 @@ impl Drop for Grant {
         if self.is_open {
             let is_sent = self.is_sent.load(Ordering::Relaxed);
             let spent = if is_sent { Spent::Unknown } else { Spent::Nothing };
-            let (event, []) = self.lane.settle(self, spent, self.lane.hub.now(), []);
+            let (event, []) = self.lane.settle(&self.admitted, spent, self.lane.hub.now(), []);
             self.lane.record(event);
         }
     }

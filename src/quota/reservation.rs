@@ -50,10 +50,9 @@ impl Reservation {
 
     /// What the request waited for; if there were two, what it waited for longer.
     pub fn waited_for(&self) -> WaitedFor {
-        let at_key = self.own.as_ref().map_or(Duration::ZERO, |own| own.waited);
         match self.model.blocked {
             _ if self.waited().is_zero() => WaitedFor::Nothing,
-            _ if at_key > self.model.waited => WaitedFor::Key,
+            _ if self.waited_at_key() > self.model.waited => WaitedFor::Key,
             Some(metric) => WaitedFor::Limit(metric),
             None => WaitedFor::Turn,
         }
@@ -66,7 +65,11 @@ impl Reservation {
 
     /// How long the request stood in line.
     pub fn waited(&self) -> Duration {
-        self.grants().map(|grant| grant.waited).sum()
+        self.waited_at_key() + self.model.waited
+    }
+
+    fn waited_at_key(&self) -> Duration {
+        self.own.as_ref().map_or(Duration::ZERO, |own| own.waited)
     }
 
     fn grants(&self) -> impl Iterator<Item = &Grant> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::State;
 use crate::quota::ask::{Ask, Spent};
-use crate::quota::grant::Grant;
+use crate::quota::grant::Admitted;
 use crate::quota::metric::{Amounts, Metric};
 use crate::quota::moment::Now;
 use crate::quota::rule::Accounting;
@@ -37,9 +37,9 @@ impl State {
     }
 
     /// What was tried was not too much.
-    pub(super) fn accepted(&mut self, grant: &Grant) {
-        self.on_trial.remove(&grant.id);
-        self.beliefs.passed_all(&grant.levels, grant.taken.at.at);
+    pub(super) fn accepted(&mut self, admitted: &Admitted) {
+        self.on_trial.remove(&admitted.id);
+        self.beliefs.passed_all(&admitted.levels, admitted.taken.at.at);
     }
 
     /// Looks whether time has shown more to be possible; which beliefs changed.
@@ -54,16 +54,16 @@ impl State {
     /// The upstream refused a request because of `metric`, or did not say why.
     pub(super) fn refused(
         &mut self,
-        grant: &Grant,
+        admitted: &Admitted,
         metric: Option<Metric>,
         retry_after: Option<Duration>,
         now: Now,
     ) -> Lesson {
         let is_predicted = metric.is_some_and(|metric| self.is_full(metric, now));
-        let is_explained = metric.is_some_and(|metric| self.judge(now, grant.id, metric));
-        self.settle(now, grant.id, Spent::Exactly(Amounts::default()));
-        self.queue.settle(&grant.flow, -grant.cost);
-        let learned = self.learn(now, grant, metric, is_explained);
+        let is_explained = metric.is_some_and(|metric| self.judge(now, admitted.id, metric));
+        self.settle(now, admitted.id, Spent::Exactly(Amounts::default()));
+        self.queue.settle(&admitted.flow, -admitted.cost);
+        let learned = self.learn(now, admitted, metric, is_explained);
         self.rest(now, metric, retry_after);
         let accounting = self.hypotheses.as_ref().map(|_| self.meter.settings().accounting);
         Lesson { learned, accounting, is_predicted }
@@ -85,7 +85,7 @@ impl State {
     }
 
     /// What a refusal teaches about limits. One that the rule explains says nothing about them.
-    fn learn(&mut self, now: Now, grant: &Grant, metric: Option<Metric>, is_explained: bool) -> Vec<Metric> {
+    fn learn(&mut self, now: Now, admitted: &Admitted, metric: Option<Metric>, is_explained: bool) -> Vec<Metric> {
         let limited = || self.meter.limits().iter().map(|(metric, _)| metric).collect::<Vec<_>>();
         let mut metrics = metric.map_or_else(limited, |metric| vec![metric]);
         // Nothing is known of this model but that it is limited: count its requests from now on.
@@ -93,21 +93,21 @@ impl State {
         if metrics.is_empty() {
             metrics.extend(metric);
         }
-        let is_news = metric.is_some_and(|metric| self.beliefs.is_news(metric, grant.taken.at.at));
+        let is_news = metric.is_some_and(|metric| self.beliefs.is_news(metric, admitted.taken.at.at));
         let accounting = self.meter.settings().accounting;
         for each in &metrics {
             // What counted when it was sent decided, or what came to count since then.
-            let used = self.meter.used(*each, now).max(grant.levels[each.index()]);
-            let asked = grant.taken.charged.of(each.unit());
+            let used = self.meter.used(*each, now).max(admitted.levels[each.index()]);
+            let asked = admitted.taken.charged.of(each.unit());
             let others = used.saturating_sub(asked);
             // One more request than fits: what the others make is all there is.
             let asked = asked.saturating_sub(1);
             let others = self.meter.shown(*each, others, asked, now);
             let until = match metric {
                 Some(_) if !is_explained => {
-                    self.beliefs.refused(accounting.rule, *each, others, asked, grant.taken.at.at, now)
+                    self.beliefs.refused(accounting.rule, *each, others, asked, admitted.taken.at.at, now)
                 }
-                _ => self.beliefs.rest(*each, grant.taken.at.at, now),
+                _ => self.beliefs.rest(*each, admitted.taken.at.at, now),
             };
             self.meter.freeze(*each, until);
         }

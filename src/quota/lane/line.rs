@@ -11,7 +11,7 @@ use crate::quota::ask::{Ask, Spent};
 use crate::quota::fair::{Flow, Place};
 use crate::quota::grant::Grant;
 use crate::quota::hub::lock;
-use crate::quota::meter::{Blocked, Taken};
+use crate::quota::meter::Blocked;
 use crate::quota::metric::{Amounts, Metric};
 use crate::quota::moment::Now;
 use crate::quota::promise::plus;
@@ -40,7 +40,7 @@ pub(super) struct Waiter {
 
 impl Lane {
     pub(super) fn try_enter(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         id: u64,
         now: Now,
         ask: &Ask,
@@ -55,7 +55,11 @@ impl Lane {
         }
         let is_promised = state.promises.redeem(now.at, &flow.name, ask);
         let blocked = match state.take_at_once(now, ask, flow, is_promised) {
-            Ok(taken) => return Ok(Entered::Now(self.grant(&mut state, id, ask, flow, taken))),
+            Ok(taken) => {
+                let admitted = state.let_in(id, ask, flow, taken);
+                drop(state);
+                return Ok(Entered::Now(Grant::new(self, admitted, None)));
+            }
             Err(blocked) => blocked,
         };
         if let Some(metric) = blocked {
@@ -71,7 +75,8 @@ impl Lane {
             false => state.queue.push(flow, cost(ask), waiter),
         };
         self.serve(&mut state, now);
-        Ok(Entered::InLine(place, receiver))
+        drop(state);
+        Ok(Entered::InLine(self, place, receiver))
     }
 
     /// Lets in whoever's turn it is.
@@ -110,12 +115,11 @@ impl Lane {
         let kept = if is_promised { Amounts::default() } else { state.promises.due(now.at).0 };
         let taken = state.take(now, &ask, kept, is_promised)?;
         if let Some(waiter) = state.queue.serve(place) {
-            let mut grant = self.grant(state, waiter.id, &ask, &waiter.flow, taken);
-            grant.blocked = waiter.blocked;
+            let admitted = state.let_in(waiter.id, &ask, &waiter.flow, taken);
+            let grant = Grant::new(self.clone(), admitted, waiter.blocked);
             if let Err(mut refused) = waiter.grant.send(grant) {
                 // The caller left in this very moment.
-                refused.disarm();
-                state.settle(now, refused.id, Spent::Nothing);
+                state.settle(now, refused.disarm(), Spent::Nothing);
             }
         }
         Ok(())
@@ -162,20 +166,5 @@ impl Lane {
             state.alarm = Some(wake);
             self.hub.wake(self, wake);
         }
-    }
-
-    fn grant(self: &Arc<Self>, state: &mut State, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Box<Grant> {
-        let levels = if state.is_own { [0; 7] } else { state.meter.levels(taken.at) };
-        let is_trial = !state.is_own && state.beliefs.is_tried(&levels);
-        if is_trial {
-            state.on_trial.insert(id);
-        }
-        state.open.insert(id, taken);
-        if let Some(hypotheses) = &mut state.hypotheses {
-            hypotheses.took(id, taken.at, ask);
-        }
-        let mut grant = Box::new(Grant::new(self.clone(), id, taken, flow.clone(), cost(ask), levels));
-        (grant.is_trial, grant.is_recorded) = (is_trial, state.is_recorded());
-        grant
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::ask::{Ask, Spent};
 use super::fair::{Flow, Place};
-use super::grant::Grant;
+use super::grant::{Admitted, Grant};
 use super::hub::{Hub, lock};
 use super::lanes::Way;
 use super::limits::{Limit, Limits};
@@ -68,7 +68,7 @@ pub(super) struct Lane {
 /// What a new request meets.
 enum Entered {
     Now(Box<Grant>),
-    InLine(Place, oneshot::Receiver<Box<Grant>>),
+    InLine(Arc<Lane>, Place, oneshot::Receiver<Box<Grant>>),
 }
 
 impl Lane {
@@ -105,25 +105,25 @@ impl Lane {
     /// # Errors
     /// [`Refused`] when it would have to wait longer than `patience`, or for ever.
     pub(super) async fn enter(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         id: u64,
         now: Now,
         ask: &Ask,
         flow: &Flow,
         patience: Duration,
     ) -> Result<Box<Grant>, Refused> {
-        let (place, receiver) = match self.try_enter(id, now, ask, flow, patience)? {
+        let (lane, place, receiver) = match self.try_enter(id, now, ask, flow, patience)? {
             Entered::Now(grant) => return Ok(grant),
-            Entered::InLine(place, receiver) => (place, receiver),
+            Entered::InLine(lane, place, receiver) => (lane, place, receiver),
         };
-        let _seat = Seat { lane: self, place };
-        let deadline = self.hub.clock().instant(now.at.plus(patience));
+        let _seat = Seat { lane: &lane, place };
+        let deadline = lane.hub.clock().instant(now.at.plus(patience));
         match tokio::time::timeout_at(deadline, receiver).await {
             Ok(Ok(mut grant)) => {
-                grant.waited = self.hub.now().at.since(now.at);
+                grant.waited = lane.hub.now().at.since(now.at);
                 Ok(grant)
             }
-            _ => Err(self.too_late(ask, flow)),
+            _ => Err(lane.too_late(ask, flow)),
         }
     }
 
@@ -153,25 +153,25 @@ impl Lane {
     /// The end of a request that was let in, to be written down, and what is left of each of `metrics` then.
     pub(super) fn settle<const N: usize>(
         self: &Arc<Self>,
-        grant: &Grant,
+        admitted: &Admitted,
         spent: Spent,
         now: Now,
         metrics: [Metric; N],
     ) -> (Event, [Option<Left>; N]) {
         let (learned, left) = self.with(|state| {
-            let learned = state.end(grant, spent, now);
+            let learned = state.end(admitted, spent, now);
             self.serve_line(state, now);
             (learned, state.left(metrics, now))
         });
         self.record_lessons(&learned);
-        (Event::Settled { id: grant.id, at: now, spent }, left)
+        (Event::Settled { id: admitted.id, at: now, spent }, left)
     }
 
     /// A request that tried more than was ever let through was let in: others may try now.
-    pub(super) fn accepted(self: &Arc<Self>, grant: &Grant) {
+    pub(super) fn accepted(self: &Arc<Self>, admitted: &Admitted) {
         let now = self.hub.now();
         self.with(|state| {
-            state.accepted(grant);
+            state.accepted(admitted);
             self.serve_line(state, now);
         });
     }
@@ -180,13 +180,13 @@ impl Lane {
     /// Whether by our own reckoning nothing was left by now.
     pub(super) fn refused(
         self: &Arc<Self>,
-        grant: &Grant,
+        admitted: &Admitted,
         metric: Option<Metric>,
         retry_after: Option<Duration>,
     ) -> bool {
         let now = self.hub.now();
-        let lesson = self.with(|state| state.refused(grant, metric, retry_after, now));
-        self.record(Event::Settled { id: grant.id, at: now, spent: Spent::Exactly(Amounts::default()) });
+        let lesson = self.with(|state| state.refused(admitted, metric, retry_after, now));
+        self.record(Event::Settled { id: admitted.id, at: now, spent: Spent::Exactly(Amounts::default()) });
         self.record_lessons(&lesson.learned);
         if let Some(accounting) = lesson.accounting {
             self.record(Event::Counts { accounting });

@@ -6,7 +6,7 @@ use super::QueueSettings;
 use super::line::Waiter;
 use crate::quota::ask::{Ask, Guess, Spent};
 use crate::quota::fair::{FairQueue, Flow, Place};
-use crate::quota::grant::Grant;
+use crate::quota::grant::Admitted;
 use crate::quota::hypotheses::Hypotheses;
 use crate::quota::learn::Beliefs;
 use crate::quota::limits::Limits;
@@ -162,6 +162,21 @@ impl State {
         Ok(taken)
     }
 
+    /// The request `id` has taken what it needs, and is under way.
+    pub(super) fn let_in(&mut self, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Admitted {
+        let levels = if self.is_own { [0; 7] } else { self.meter.levels(taken.at) };
+        let is_trial = !self.is_own && self.beliefs.is_tried(&levels);
+        if is_trial {
+            self.on_trial.insert(id);
+        }
+        self.open.insert(id, taken);
+        if let Some(hypotheses) = &mut self.hypotheses {
+            hypotheses.took(id, taken.at, ask);
+        }
+        let (flow, cost, is_recorded) = (flow.clone(), cost(ask), self.is_recorded());
+        Admitted { id, taken, flow, cost, levels, is_recorded, is_trial }
+    }
+
     /// Gives up a place in line; whether it was still there.
     pub(super) fn leave(&mut self, place: Place) -> bool {
         self.queue.leave(place).is_some()
@@ -178,17 +193,17 @@ impl State {
     }
 
     /// The end of a request that was not refused; which beliefs changed by it.
-    pub(super) fn end(&mut self, grant: &Grant, spent: Spent, now: Now) -> Vec<Metric> {
-        self.settle(now, grant.id, spent);
+    pub(super) fn end(&mut self, admitted: &Admitted, spent: Spent, now: Now) -> Vec<Metric> {
+        self.settle(now, admitted.id, spent);
         if self.is_own {
             return Vec::new();
         }
         if spent == Spent::Nothing {
-            self.queue.settle(&grant.flow, -grant.cost);
+            self.queue.settle(&admitted.flow, -admitted.cost);
         }
         if let Spent::Exactly(amounts) = spent {
-            self.queue.settle(&grant.flow, cost_of(amounts) - grant.cost);
-            self.beliefs.passed_all(&grant.levels, grant.taken.at.at);
+            self.queue.settle(&admitted.flow, cost_of(amounts) - admitted.cost);
+            self.beliefs.passed_all(&admitted.levels, admitted.taken.at.at);
         }
         self.review(now)
     }
