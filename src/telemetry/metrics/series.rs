@@ -1,7 +1,7 @@
 //! Handles of series, kept once they were made: to look one up by its labels hashes all of them, and takes a lock.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 use prometheus::{Counter, Histogram, IntCounter};
@@ -9,28 +9,28 @@ use prometheus::{Counter, Histogram, IntCounter};
 use super::gen_ai::Operation;
 use super::labels::Pair;
 
-/// Handles by one label, whose values are constants of the program. Few: they are looked through.
+/// Handles by one label, whose values are constants of the program. Each has a slot from its first use on; they are few, and
+/// looked through without a lock.
 #[derive(Debug)]
-pub(super) struct ByLabel<T>(RwLock<Vec<(&'static str, T)>>);
+pub(super) struct ByLabel<T>([OnceLock<(&'static str, T)>; MOST_LABELS]);
+
+/// More than any label has values (ours); those beyond it would have their handle made each time.
+const MOST_LABELS: usize = 32;
 
 impl<T> Default for ByLabel<T> {
     fn default() -> Self {
-        Self(RwLock::default())
+        Self([const { OnceLock::new() }; MOST_LABELS])
     }
 }
 
-impl<T: Clone> ByLabel<T> {
+impl<T> ByLabel<T> {
     /// Uses the handle of `label`, which is made if there is none yet.
-    pub(super) fn with<R>(&self, label: &'static str, make: impl FnOnce() -> T, mut using: impl FnMut(&T) -> R) -> R {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, handle)) = known.iter().find(|(known, _)| *known == label) {
-            return using(handle);
+    pub(super) fn with<R>(&self, label: &'static str, make: impl Fn() -> T, using: impl FnOnce(&T) -> R) -> R {
+        let mut taken = self.0.iter().map(|slot| slot.get_or_init(|| (label, make())));
+        match taken.find(|(known, _)| *known == label) {
+            Some((_, handle)) => using(handle),
+            None => using(&make()),
         }
-        drop(known);
-        let handle = make();
-        let used = using(&handle);
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push((label, handle));
-        used
     }
 }
 
@@ -121,5 +121,23 @@ impl OfModel {
 
     fn used(&self, pair: Pair<'_>) -> Option<&Used> {
         self.used.get(pair.key)?.iter().find(|known| *known.team == *pair.team).map(|known| &known.used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_keeps_its_handle() {
+        let handles = ByLabel::default();
+        let labels: Vec<&'static str> = (0..MOST_LABELS).map(|number| &*number.to_string().leak()).collect();
+        for label in labels.iter().chain(&labels) {
+            handles.with(label, || IntCounter::new("n", "n").unwrap(), IntCounter::inc);
+        }
+        for label in labels {
+            assert_eq!(handles.with(label, || IntCounter::new("n", "n").unwrap(), IntCounter::get), 2);
+        }
+        assert_eq!(handles.with("beyond", || IntCounter::new("n", "n").unwrap(), IntCounter::get), 0);
     }
 }
