@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Sends a program built with `-Cprofile-generate` what its users send: `deploy/train.py PROGRAM`.
+"""Sends a program that keeps count of what it runs what its users send: `deploy/train.py PROGRAM [EMULATOR]`.
 
-The gateway stands in front of its own emulator, three times: with everything on, without limits, and with neither keys nor
+The gateway stands in front of the emulator, three times: with everything on, without limits, and with neither keys nor
 ledger. Each time the same requests pass, in all protocols, whole and streamed. Every answer must be a 200. What the program
-has seen it writes when it ends, to where it was built to; the emulator's part is thrown away.
+has seen it writes when it ends, to where it was built to. The emulator is no part of that: another program runs it, or
+what it has seen is thrown away.
 """
 
 import http.client
@@ -142,9 +143,9 @@ def train(program, upstream, folder, parts):
 
 
 def main():
-    program = str(Path(sys.argv[1]).resolve())
+    program, emulator = (str(Path(path).resolve()) for path in (sys.argv[1], sys.argv[-1]))
     silent = os.environ | {"LLVM_PROFILE_FILE": "/dev/null"}
-    with tempfile.TemporaryDirectory() as folder, Program([program, "mock", "--listen", "127.0.0.1:0"], "emulator at", silent) as upstream:
+    with tempfile.TemporaryDirectory() as folder, Program([emulator, "mock", "--listen", "127.0.0.1:0"], "emulator at", silent) as upstream:
         for name, parts in GATEWAYS.items():
             train(program, upstream, Path(folder) / name.replace(" ", "-"), parts)
             print(f"trained: {name}", flush=True)
