@@ -61,7 +61,7 @@ fn every_alert_has_its_runbook_and_every_runbook_its_alert() {
 
 #[test]
 fn every_alert_and_every_rule_has_a_test() {
-    let tests = text("deploy/prometheus/tests/alerts.yml");
+    let tests = ["alerts", "days"].map(|file| text(&format!("deploy/prometheus/tests/{file}.yml"))).concat();
     for (name, _) in rules("deploy/prometheus/alerts.yml", "alert") {
         assert!(tests.contains(&format!("alertname: {name}\n")), "{name}");
     }

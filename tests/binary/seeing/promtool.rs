@@ -30,5 +30,5 @@ async fn rules_and_alerts_pass_their_tests() {
     );
     let checked = run(&Home::new(), &line).await;
     assert_eq!(checked.code, Some(0), "{}", checked.text());
-    assert_eq!(checked.text().matches("SUCCESS").count(), 4, "{}", checked.text());
+    assert_eq!(checked.text().matches("SUCCESS").count(), 5, "{}", checked.text());
 }
