@@ -18,13 +18,15 @@ pub struct Sheets {
 impl Sheets {
     /// Puts `row` behind all others.
     pub(super) fn push(&mut self, row: Row) {
-        if self.sheets.back().is_none_or(|sheet| sheet.len() == sheet.capacity()) {
-            self.sheets.push_back(Vec::with_capacity(SHEET));
+        match self.sheets.back_mut().filter(|sheet| sheet.len() < sheet.capacity()) {
+            Some(sheet) => sheet.push(row),
+            None => {
+                let mut sheet = Vec::with_capacity(SHEET);
+                sheet.push(row);
+                self.sheets.push_back(sheet);
+            }
         }
-        if let Some(sheet) = self.sheets.back_mut() {
-            sheet.push(row);
-            self.count += 1;
-        }
+        self.count += 1;
     }
 
     /// Takes the first rows off, at most `most`.
