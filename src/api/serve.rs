@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, request};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
+use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -73,11 +73,15 @@ impl Gateway {
         let (parts, body) = request.into_parts();
         let mut body = Some(body);
         let Some(asked) = parts.headers.get(headers::KEEP_ALIVE).cloned() else {
-            return self.serve_guarded(&parts, &mut body, peer, &id, None).await;
+            let response = self.serve_guarded(&parts, &mut body, peer, &id, None).await;
+            return with_unread(response, body);
         };
         let (keep_alive, signs) = patience::keep_alive(asked, Face::of(parts.uri.path()));
         let (gateway, own_id) = (self.clone(), id.clone());
-        let work = async move { gateway.serve_guarded(&parts, &mut body, peer, &own_id, Some(keep_alive)).await };
+        let work = async move {
+            let response = gateway.serve_guarded(&parts, &mut body, peer, &own_id, Some(keep_alive)).await;
+            with_unread(response, body)
+        };
         signs.answer(Box::pin(work), &id).await
     }
 
@@ -159,11 +163,11 @@ impl Gateway {
                 let called = if error.is_upstreams() { exchange.settlement.model.clone() } else { Arc::default() };
                 let trace_id = error.trace_id().or(exchange.settlement.trace_id.as_deref()).map(str::to_owned);
                 let mut limits = HeaderMap::new();
-                ratelimit::write(&mut limits, exchange.left(), face);
+                ratelimit::write(&mut limits, exchange.left(), None, face);
                 let mut response = self.end_refused(exchange.settlement, &error, face);
                 response.headers_mut().extend(limits);
                 answers::own_headers(response.headers_mut(), &called, &[]);
-                with_trace_id(response.map(|answer| answer.with_unread(body.take())), trace_id)
+                with_trace_id(response, trace_id)
             }
         }
     }
@@ -229,6 +233,22 @@ pub(super) fn with_request_id(mut response: Response<RelayBody>, id: &str, face:
     }
     response
 }
+
+/// `response` to a request of which `body` was not read. What is left of it ends the connection, which the caller must know
+/// before it sends another request there.
+fn with_unread(mut response: Response<RelayBody>, body: Option<Incoming>) -> Response<RelayBody> {
+    let unread = body.filter(|body| !body.is_end_stream());
+    if unread.is_some() || ENDS_CONNECTION.contains(&response.status()) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    match unread {
+        Some(unread) => response.map(|answer| answer.with_unread(unread)),
+        None => response,
+    }
+}
+
+/// What is answered where a body was read in part.
+const ENDS_CONNECTION: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
 
 fn with_trace_id(mut response: Response<RelayBody>, id: Option<String>) -> Response<RelayBody> {
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {

@@ -40,10 +40,10 @@ impl RelayBody {
 
     /// Keeps what was not read of the request until this is sent.
     #[must_use]
-    pub fn with_unread(self, request: Option<Incoming>) -> Self {
-        match (self, request) {
-            (Self::Whole(bytes), Some(request)) => Self::Refusal(bytes, request),
-            (body, _) => body,
+    pub fn with_unread(self, request: Incoming) -> Self {
+        match self {
+            Self::Whole(bytes) => Self::Refusal(bytes, request),
+            body => body,
         }
     }
 }

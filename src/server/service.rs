@@ -96,7 +96,8 @@ impl Plane for DataPlane {
 
     async fn answer(&self, request: Request<Incoming>, peer: IpAddr, is_contradictory: bool) -> Response<RelayBody> {
         if let Err(error) = self.door.load().check(&request, is_contradictory) {
-            let must_close = matches!(error, DoorError::Malformed(_));
+            // What is not read ends the connection too.
+            let must_close = matches!(error, DoorError::Malformed(_)) || !request.body().is_end_stream();
             let mut response = self.gateway.refuse(&GatewayError::Door(error), request.uri().path());
             if must_close {
                 response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));

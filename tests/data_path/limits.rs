@@ -25,6 +25,7 @@ async fn a_body_that_says_it_is_too_large_is_not_read() {
             answer.text()
         );
         assert_eq!(answer.header("x-should-retry"), Some("false"));
+        assert_eq!(answer.header("connection"), Some("close"));
     }
     assert!(rig.mock().control().requests().is_empty());
     rig.is_idle().await;
@@ -47,7 +48,31 @@ async fn a_body_that_grows_too_large_is_cut_off() {
     let chunks = chunk(&[b' '; 4096]).repeat(17);
     let answer = ask(&rig, &[format!("{HEAD}transfer-encoding: chunked\r\n\r\n").as_bytes(), &chunks].concat()).await;
     assert!(answer.status == 413 && answer.text().contains("request_too_large"), "{}", answer.text());
+    assert_eq!(answer.header("connection"), Some("close"));
     rig.is_idle().await;
+}
+
+/// What is left unread ends the connection. Whoever is not told sends the next request there, and nobody answers it.
+#[tokio::test]
+async fn who_is_refused_before_its_body_is_read_is_told_that_the_connection_ends() {
+    let rig = Rig::mocked("[[key]]\nname = \"ann\"\nsecret = { env = \"KEY_ANN\" }\n").await;
+    let body = chat(MODEL, "x").to_string();
+    let ask = |key: &str, model: &str| {
+        let (body, length) = (body.replace(MODEL, model), body.len());
+        format!("{HEAD}authorization: Bearer {key}\r\ncontent-length: {length}\r\n\r\n{body}")
+    };
+    let mut raw = Raw::saying(rig.address, ask("wrong", MODEL)).await;
+    let answer = raw.answer().await.unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (401, Some("close")));
+    within(5, "the end", raw.is_closed()).await;
+
+    let (known, no_such) = ("sk-ann-canary-1", "x".repeat(MODEL.len()));
+    let mut raw = Raw::to(rig.address).await;
+    for (model, status) in [(&*no_such, 404), (MODEL, 200), (&no_such, 404)] {
+        raw.say(ask(known, model)).await;
+        let answer = raw.answer().await.unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (status, None));
+    }
 }
 
 /// A body that stops on its way to `path` is told so in time.
