@@ -96,7 +96,9 @@ pub(super) async fn read(
     let lease = answer.lease;
     let (parts, body) = answer.response.into_parts();
     let route = exchange.target.route;
-    let headers = headers::answer_headers(&parts.headers);
+    let is_limited = exchange.settlement.reservation.is_some();
+    let mut headers = if is_limited { ratelimit::begun() } else { HeaderMap::with_capacity(headers::ROOM) };
+    headers::pass_answer(&parts.headers, &mut headers);
     let mut answered = Answered {
         status: parts.status,
         lease: Some(lease.clone()),
@@ -323,8 +325,7 @@ pub(super) fn finish(exchange: Exchange, answered: Answered) -> (Response<RelayB
 /// What is `left` for the key and the model of a request that stood before limits, and how long it waited for them.
 fn write_limits(headers: &mut HeaderMap, left: Option<[Option<Left>; 2]>, settlement: &Settlement, face: Face) {
     let Some(left) = left else { return };
-    ratelimit::write(headers, left, face);
-    ratelimit::insert_number(headers, &headers::WAITED, settlement.waited_millis());
+    ratelimit::write(headers, left, Some(settlement.waited_millis()), face);
 }
 
 /// Everything is known of the answer: it says what it has cost and what it has left, and is settled; what is returned must be

@@ -40,6 +40,9 @@ const ANSWER: &[&str] = &[
     "x-siliconcloud-trace-id",
 ];
 
+/// Room for the headers of an answer, the upstream's and ours.
+pub(super) const ROOM: usize = 24;
+
 /// The upstream's id of a request; its support asks for it.
 pub(super) const TRACE_ID: HeaderName = HeaderName::from_static("x-siliconcloud-trace-id");
 /// How often the caller's SDK has tried before.
@@ -131,14 +134,18 @@ pub(super) fn upstream_headers(caller: &HeaderMap, extra: &[HeaderName]) -> Head
 
 /// The headers of an answer: those of the upstream that may pass.
 pub(super) fn answer_headers(upstream: &HeaderMap) -> HeaderMap {
-    // The upstream's and ours.
-    let mut headers = HeaderMap::with_capacity(24);
+    let mut headers = HeaderMap::with_capacity(ROOM);
+    pass_answer(upstream, &mut headers);
+    headers
+}
+
+/// The same to those that are there.
+pub(super) fn pass_answer(upstream: &HeaderMap, headers: &mut HeaderMap) {
     for (name, value) in upstream {
         if ANSWER.contains(&name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
     }
-    headers
 }
 
 /// The credential a caller sent, from any of the places where clients put it (finding 12).

@@ -1,30 +1,34 @@
 //! `x-ratelimit-*` in OpenAI's format, `anthropic-ratelimit-*` in Anthropic's (clients.md B3): what is left of the scarcer of
 //! the key's limits and the model's.
 
+use std::ops::Range;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::face::Face;
+use super::headers::WAITED;
 use crate::quota::metric::Metric;
 use crate::quota::view::Left;
 
 /// What OpenAI's headers know.
 pub(super) const METRICS: [Metric; 2] = [Metric::Rpm, Metric::Tpm];
 
-/// For each of them: limit, remaining, reset.
-static HEADERS: [[HeaderName; 3]; 2] = [
-    [
-        HeaderName::from_static("x-ratelimit-limit-requests"),
-        HeaderName::from_static("x-ratelimit-remaining-requests"),
-        HeaderName::from_static("x-ratelimit-reset-requests"),
-    ],
-    [
-        HeaderName::from_static("x-ratelimit-limit-tokens"),
-        HeaderName::from_static("x-ratelimit-remaining-tokens"),
-        HeaderName::from_static("x-ratelimit-reset-tokens"),
-    ],
+/// Limit, remaining and reset of each of them, and how long a request stood in line.
+static NAMES: [HeaderName; 7] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+    WAITED,
 ];
+
+/// Their values, those that there are.
+type Values = [Option<HeaderValue>; NAMES.len()];
 
 /// Limit, remaining and reset of one of Anthropic's metrics.
 macro_rules! anthropic {
@@ -37,20 +41,74 @@ macro_rules! anthropic {
     };
 }
 
-/// Room for a duration of hours (bytes).
-const ROOM: usize = 16;
-
 /// The same in Anthropic's names: requests and tokens. The upstream counts tokens of prompt and answer together, so what is
 /// left is left for either.
 static ANTHROPIC: [[HeaderName; 3]; 4] =
     [anthropic!("requests"), anthropic!("tokens"), anthropic!("input-tokens"), anthropic!("output-tokens")];
 
-/// Adds what is `left` of each of [`METRICS`]; for Anthropic's tools in their names too.
-pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], face: Face) {
-    write_openai(headers, left);
+/// Room for five numbers of 64 bits and two durations of hours (bytes).
+const ROOM: usize = 5 * 20 + 2 * 16;
+
+/// Headers with the names that [`write`] gives values, and with `room` for so many in all. A map finds a place for a name
+/// by all its letters, one after the other; whoever copies them with their places spares that with each answer.
+pub(super) fn begun() -> HeaderMap {
+    static BEGUN: LazyLock<HeaderMap> = LazyLock::new(|| {
+        let mut headers = HeaderMap::with_capacity(super::headers::ROOM);
+        headers.extend(NAMES.iter().map(|name| (name.clone(), HeaderValue::from_static(""))));
+        headers
+    });
+    BEGUN.clone()
+}
+
+/// Says what is `left` of each of [`METRICS`], for Anthropic's tools in their names too, and how long the request stood in
+/// line (milliseconds). No name that was [`begun`] is left without a value.
+pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], waited: Option<u64>, face: Face) {
+    put(headers, values(left, waited));
     if face == Face::Anthropic {
         write_anthropic(headers, left, SystemTime::now());
     }
+}
+
+fn put(headers: &mut HeaderMap, mut values: Values) {
+    let mut blank = [false; NAMES.len()];
+    let begun = headers.iter_mut().zip(&NAMES).zip(values.iter_mut().zip(&mut blank));
+    for (((name, place), own), (value, is_blank)) in begun {
+        // Names that were begun are ours, letter by letter in the same memory, and stand before all others.
+        if !std::ptr::eq(name.as_str(), own.as_str()) {
+            break;
+        }
+        match value.take() {
+            Some(value) => *place = value,
+            None => *is_blank = true,
+        }
+    }
+    for ((name, value), is_blank) in NAMES.iter().zip(values).zip(blank) {
+        if let Some(value) = value {
+            headers.insert(name.clone(), value);
+        }
+        if is_blank {
+            headers.remove(name);
+        }
+    }
+}
+
+/// All of them are pieces of one text.
+fn values(left: [Option<Left>; 2], waited: Option<u64>) -> Values {
+    let (mut text, mut pieces) = (String::with_capacity(ROOM), [const { 0..0 }; NAMES.len()]);
+    for (left, pieces) in left.iter().zip(pieces.chunks_exact_mut(3)) {
+        let (Some(left), [limit, remaining, reset]) = (left, pieces) else { continue };
+        *limit = push_number(&mut text, left.limit);
+        *remaining = push_number(&mut text, left.remaining);
+        *reset = push_duration(&mut text, left.reset);
+    }
+    if let (Some(waited), Some(last)) = (waited, pieces.last_mut()) {
+        *last = push_number(&mut text, waited);
+    }
+    let text = Bytes::from(text);
+    pieces.map(|piece| match piece.is_empty() {
+        true => None,
+        false => HeaderValue::from_maybe_shared(text.slice(piece)).ok(),
+    })
 }
 
 /// Resets are moments there.
@@ -58,41 +116,23 @@ fn write_anthropic(headers: &mut HeaderMap, left: [Option<Left>; 2], now: System
     let [requests, tokens] = left;
     for (left, [limit, remaining, at]) in [requests, tokens, tokens, tokens].into_iter().zip(&ANTHROPIC) {
         let Some(left) = left else { continue };
-        insert_number(headers, limit, left.limit);
-        insert_number(headers, remaining, left.remaining);
-        if let Some(reset) = now.checked_add(left.reset) {
-            insert(headers, at, &humantime::format_rfc3339_seconds(reset).to_string());
-        }
+        headers.insert(limit, left.limit.into());
+        headers.insert(remaining, left.remaining.into());
+        let reset = now.checked_add(left.reset).map(|at| humantime::format_rfc3339_seconds(at).to_string());
+        headers.extend(reset.and_then(|reset| HeaderValue::try_from(reset).ok()).map(|reset| (at.clone(), reset)));
     }
 }
 
-fn write_openai(headers: &mut HeaderMap, left: [Option<Left>; 2]) {
-    let mut text = String::with_capacity(ROOM);
-    for (left, [limit, remaining, reset]) in left.iter().zip(&HEADERS) {
-        let Some(left) = left else { continue };
-        insert_number(headers, limit, left.limit);
-        insert_number(headers, remaining, left.remaining);
-        text.clear();
-        push_duration(&mut text, left.reset);
-        insert(headers, reset, &text);
-    }
+/// Puts `number` behind `text`; where it stands there.
+fn push_number(text: &mut String, number: u64) -> Range<usize> {
+    let begin = text.len();
+    text.push_str(itoa::Buffer::new().format(number));
+    begin..text.len()
 }
 
-/// One function for all of them: less code for a request to go through.
-#[inline(never)]
-fn insert(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name.clone(), value);
-    }
-}
-
-/// `HeaderValue::from` takes two pieces of memory for a number, a text takes one.
-pub(super) fn insert_number(headers: &mut HeaderMap, name: &HeaderName, value: u64) {
-    insert(headers, name, itoa::Buffer::new().format(value));
-}
-
-/// As Go writes durations: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
-fn push_duration(text: &mut String, span: Duration) {
+/// The same with `span` as Go writes it: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
+fn push_duration(text: &mut String, span: Duration) -> Range<usize> {
+    let begin = text.len();
     let part = u64::from(span.subsec_micros().div_ceil(1000));
     let millis = span.as_secs().saturating_mul(1000).saturating_add(part);
     let seconds = millis.div_ceil(1000);
@@ -103,9 +143,10 @@ fn push_duration(text: &mut String, span: Duration) {
         3600.. => &[(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")],
     };
     for (number, unit) in parts {
-        text.push_str(itoa::Buffer::new().format(*number));
+        push_number(text, *number);
         text.push_str(unit);
     }
+    begin..text.len()
 }
 
 #[cfg(test)]
@@ -128,5 +169,42 @@ mod tests {
         assert_eq!(millis(90_000), "1m30s");
         assert_eq!(millis(3_600_000), "1h0m0s");
         assert_eq!(millis(86_399_999), "24h0m0s");
+    }
+
+    fn left(limit: u64) -> Option<Left> {
+        Some(Left { limit, remaining: limit - 1, reset: Duration::from_secs(61) })
+    }
+
+    fn sorted(headers: &HeaderMap) -> Vec<(String, String)> {
+        let pair = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+        let mut pairs: Vec<_> = headers.iter().map(pair).collect();
+        pairs.sort();
+        pairs
+    }
+
+    #[test]
+    fn headers_that_were_begun_say_the_same_as_others() {
+        let most = Some(Left { limit: u64::MAX, remaining: u64::MAX, reset: Duration::MAX });
+        for lefts in [[left(20), left(50_000)], [left(20), None], [None, left(50_000)], [None, None], [most, most]] {
+            for waited in [None, Some(0), Some(u64::MAX)] {
+                let (mut begun, mut other) = (begun(), HeaderMap::new());
+                for headers in [&mut begun, &mut other] {
+                    headers.insert("x-flowgate-model", HeaderValue::from_static("m"));
+                    write(headers, lefts, waited, Face::OpenAi);
+                }
+                assert_eq!(sorted(&begun), sorted(&other));
+                let said = 1 + 3 * lefts.iter().flatten().count() + waited.iter().count();
+                assert_eq!(begun.len(), said, "{begun:?}");
+                assert!(begun.values().all(|value| !value.is_empty()), "{begun:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_value_stands_under_its_name() {
+        let mut headers = begun();
+        write(&mut headers, [left(20), left(50_000)], Some(7), Face::OpenAi);
+        let values = NAMES.each_ref().map(|name| headers[name].to_str().unwrap());
+        assert_eq!(values, ["20", "19", "1m1s", "50000", "49999", "1m1s", "7"]);
     }
 }
