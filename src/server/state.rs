@@ -70,7 +70,7 @@ impl Loaded {
         let mut snapshot: Snapshot = replay.snapshot.as_deref().and_then(read).unwrap_or_default();
         let mut rows = Written::default();
         snapshot.rows.drain(..).for_each(|row| rows.row(row));
-        for event in replay.records.iter().filter_map(|record| event(record)) {
+        for event in replay.records.iter().flat_map(|record| events(record)) {
             match event {
                 Event::Quota(record) => snapshot.records.push(record),
                 Event::Row(row) => rows.row(*row),
@@ -102,10 +102,24 @@ fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
         .ok()
 }
 
-fn event(bytes: &[u8]) -> Option<Event> {
-    postcard::from_bytes(bytes)
-        .map_err(|error| warn!(%error, "an event of the state cannot be read and is left out"))
-        .ok()
+/// The events of a record, one behind the other. One that cannot be read does not tell where the next begins.
+fn events(mut record: &[u8]) -> impl Iterator<Item = Event> {
+    std::iter::from_fn(move || {
+        if record.is_empty() {
+            return None;
+        }
+        match postcard::take_from_bytes(record) {
+            Ok((event, rest)) => {
+                record = rest;
+                Some(event)
+            }
+            Err(error) => {
+                warn!(%error, "events of the state cannot be read and are left out");
+                record = &[];
+                None
+            }
+        }
+    })
 }
 
 /// Puts each event of the quota behind what is written next, and notifies `written` of it: before a request is sent, and
@@ -120,9 +134,12 @@ pub(super) fn recorder(
     let failures = Failures::new(metrics, "an event of the quota");
     move |records| {
         let Some(journal) = &journal else { return };
-        let encoded = records.iter().map(|record| Postcard(EventRef::Quota(record)));
-        let is_urgent = !has_ledger && records.iter().any(|record| record.event.is_urgent());
-        failures.note(if is_urgent { journal.append_all(encoded) } else { journal.defer_all(encoded) });
+        for record in records {
+            failures.note(journal.defer(Postcard(EventRef::Quota(record))));
+        }
+        if !has_ledger && records.iter().any(|record| record.event.is_urgent()) {
+            failures.note(journal.flush());
+        }
         written.notify_one();
     }
 }

@@ -72,7 +72,10 @@ impl Header {
 /// Appends `record` to `out` as it stands in a file of `generation`. `None`, and nothing is appended, if it is longer
 /// than a length can say (4 GiB).
 pub fn put(out: &mut Vec<u8>, generation: u64, record: &[u8]) -> Option<()> {
-    put_with(out, &begun(generation), |out| out.extend_from_slice(record)).ok()
+    let start = out.len();
+    out.put_bytes(0, FRAME_BYTES);
+    out.put_slice(record);
+    seal(&mut out[start..], &begun(generation)).map_err(|_| out.truncate(start)).ok()
 }
 
 /// The checksum of a generation, with which all in its file begin.
@@ -82,21 +85,14 @@ pub(super) fn begun(generation: u64) -> Hasher {
     begun
 }
 
-/// The same for a record that `write` appends, in a file whose checksums have [`begun`].
+/// Writes length and checksums into the first [`FRAME_BYTES`] of `framed`, in front of a record; all checksums of its file
+/// have [`begun`].
 ///
 /// # Errors
-/// How long it is, if that is too long.
-pub(super) fn put_with(out: &mut Vec<u8>, begun: &Hasher, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), usize> {
-    let start = out.len();
-    out.put_bytes(0, FRAME_BYTES);
-    write(out);
-    let (frame, record) = out.split_at_mut(start).1.split_at_mut(FRAME_BYTES);
-    let record_bytes = record.len();
-    let Ok(length) = u32::try_from(record_bytes) else {
-        out.truncate(start);
-        return Err(record_bytes);
-    };
-    let mut frame = &mut frame[..];
+/// How long the record is, if that is too long.
+pub(super) fn seal(framed: &mut [u8], begun: &Hasher) -> Result<(), usize> {
+    let (mut frame, record) = framed.split_at_mut(FRAME_BYTES);
+    let length = u32::try_from(record.len()).map_err(|_| record.len())?;
     frame.put_u32_le(length);
     frame.put_u32_le(sum_after(begun, &length.to_le_bytes()));
     frame.put_u32_le(sum_after(begun, record));

@@ -43,38 +43,30 @@ impl Journal {
         Ok((Self { files, writer: Mutex::new(writer), snapshot: Mutex::new(snapshot) }, replay))
     }
 
-    /// Appends one record. Once this returns it outlasts whatever the [`Durability`] says. Blocks for microseconds,
-    /// with [`Durability::Power`] until the disk has it.
+    /// Appends a record: all that was [deferred](Self::defer), and `part` behind it. Once this returns it outlasts whatever
+    /// the [`Durability`] says. Blocks for microseconds, with [`Durability::Power`] until the disk has it.
     ///
     /// # Errors
-    /// [`StateError::Io`] when the disk is full or broken, [`StateError::TooLong`]. Then the record is not there, and
-    /// later ones are appended as if it had never come: it may be tried again.
-    pub fn append(&self, record: &[u8]) -> Result<(), StateError> {
-        self.append_all([record])
+    /// [`StateError::Io`] when the disk is full or broken, [`StateError::TooLong`]. Then `part` is not there, and later ones
+    /// are appended as if it had never come: it may be tried again. What was deferred before stays deferred.
+    pub fn append(&self, part: impl Encode) -> Result<(), StateError> {
+        lock(&self.writer).append(part)
     }
 
-    /// Appends several records with one write, which is cheaper, and with [`Durability::Power`] far cheaper. A process
-    /// that is killed meanwhile may leave the first of them without the last.
+    /// Appends `part` with the next write, whoever makes it: for what a process may lose that is killed before
+    /// [`Journal::flush`]. Costs no system call, unless there is much of it. All that goes with one write is one record, there
+    /// as a whole or not at all: what each part is, and where it ends, is for its owner to tell.
     ///
     /// # Errors
-    /// As [`Journal::append`]: then none of them is there.
-    pub fn append_all(&self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
-        lock(&self.writer).append(records)
-    }
-
-    /// Appends records with the next write, whoever makes it: for those that a process may lose that is killed before
-    /// [`Journal::flush`]. Costs no system call, unless there are many of them.
-    ///
-    /// # Errors
-    /// As [`Journal::append`]: then none of them is there.
-    pub fn defer_all(&self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
-        lock(&self.writer).defer(records)
+    /// As [`Journal::append`].
+    pub fn defer(&self, part: impl Encode) -> Result<(), StateError> {
+        lock(&self.writer).defer(part)
     }
 
     /// Writes what was deferred.
     ///
     /// # Errors
-    /// [`StateError::Io`]. The records stay deferred.
+    /// [`StateError::Io`]. It stays deferred.
     pub fn flush(&self) -> Result<(), StateError> {
         lock(&self.writer).flush()
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+use bytes::BufMut;
 use crc32fast::Hasher;
 
 use super::StateError;
@@ -36,7 +37,7 @@ impl Backlog {
     }
 }
 
-/// Memory for records on their way that is kept for the next ones, and how much may be deferred (bytes, ours).
+/// Memory for a record on its way that is kept for the next ones, and how much may be deferred (bytes, ours).
 const KEPT_BUFFER: usize = 64 << 10;
 
 /// What can be appended to a journal.
@@ -63,7 +64,7 @@ pub(super) struct Writer {
     whole: u64,
     /// Whether something else may follow them, which must be cut off before anything is written.
     has_rest: bool,
-    /// Records that go with the next write.
+    /// The record that goes with the next write, with room for its frame; empty where there is none.
     buffer: Vec<u8>,
     durability: Durability,
     /// Everything in the journals that were read, written and deferred so far.
@@ -122,24 +123,30 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends `records`, all or none of them, behind those that were deferred.
-    pub(super) fn append(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
-        self.take_in(records, Self::flush)
+    /// Appends `part` behind those that were deferred, and writes them: all of them are one record.
+    pub(super) fn append(&mut self, part: impl Encode) -> Result<(), StateError> {
+        self.take_in(part, Self::flush)
     }
 
-    /// Appends `records` with the next write. Enough of them together are written at once.
-    pub(super) fn defer(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
-        self.take_in(records, |writer| if writer.buffer.len() < KEPT_BUFFER { Ok(()) } else { writer.flush() })
+    /// Appends `part` with the next write. Enough of them together are written at once.
+    pub(super) fn defer(&mut self, part: impl Encode) -> Result<(), StateError> {
+        self.take_in(part, |writer| if writer.buffer.len() < KEPT_BUFFER { Ok(()) } else { writer.flush() })
     }
 
-    /// Puts `records` behind what is to be written. If `then` fails, they never came.
+    /// Puts `part` behind what is to be written. If `then` fails, it never came.
     fn take_in(
         &mut self,
-        records: impl IntoIterator<Item: Encode>,
+        part: impl Encode,
         then: impl FnOnce(&mut Self) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
         let (deferred, total) = (self.buffer.len(), self.total);
-        let taken = self.frame(records).and_then(|()| then(self));
+        if deferred == 0 {
+            self.buffer.put_bytes(0, FRAME_BYTES);
+            self.total.records += 1;
+        }
+        part.encode(&mut self.buffer);
+        self.total.bytes += (self.buffer.len() - deferred) as u64;
+        let taken = then(self);
         if taken.is_err() {
             self.buffer.truncate(deferred);
             self.total = total;
@@ -152,6 +159,7 @@ impl Writer {
         if self.buffer.is_empty() {
             return Ok(());
         }
+        format::seal(&mut self.buffer, &self.begun).map_err(StateError::TooLong)?;
         self.cut_rest()?;
         self.has_rest = true;
         if let Err(error) = self.write() {
@@ -163,18 +171,6 @@ impl Writer {
         self.whole += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.shrink_to(KEPT_BUFFER);
-        Ok(())
-    }
-
-    /// Puts `records` into the buffer as they will stand in the file, and counts them.
-    fn frame(&mut self, records: impl IntoIterator<Item: Encode>) -> Result<(), StateError> {
-        for record in records {
-            let start = self.buffer.len();
-            let framed = format::put_with(&mut self.buffer, &self.begun, |out| record.encode(out));
-            framed.map_err(StateError::TooLong)?;
-            self.total.records += 1;
-            self.total.bytes += (self.buffer.len() - start) as u64;
-        }
         Ok(())
     }
 

@@ -41,7 +41,7 @@ fn fill(folder: &Path) {
     // A snapshot that does not fit changes nothing either. Its new journal has room.
     assert!(journal.compact_with(|| vec![0; 1 << 20]).unwrap_err().is_full());
     assert_eq!(files(folder), ["1.journal", "2.journal"]);
-    journal.append_all([&BIG[..], b"end"]).unwrap();
+    [&BIG[..], b"end"].map(|record| journal.append(record).unwrap());
 }
 
 /// Appends until that fails; how long the file was before, and why it failed.

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use flowgate::state::{Backlog, Durability, Folder, Journal};
 
-use super::support::{files, open, replay, texts, with};
+use super::support::{file, files, open, replay, texts, with};
 
 #[test]
 fn what_was_appended_comes_back() {
@@ -13,14 +13,45 @@ fn what_was_appended_comes_back() {
     assert_eq!(found, flowgate::state::Replay::default());
     journal.append(b"one").unwrap();
     journal.append(b"").unwrap();
-    journal.append_all(["two", "three"]).unwrap();
-    journal.append_all([] as [&[u8]; 0]).unwrap();
+    journal.append("two").unwrap();
     drop(journal);
     let (journal, found) = open(home.path());
-    assert_eq!((texts(&found), &found.torn), (vec!["one", "", "two", "three"], &None));
-    journal.append(b"four").unwrap();
+    assert_eq!((texts(&found), &found.torn), (vec!["one", "", "two"], &None));
+    journal.append(b"three").unwrap();
     drop(journal);
-    assert_eq!(texts(&replay(home.path())), ["one", "", "two", "three", "four"]);
+    assert_eq!(texts(&replay(home.path())), ["one", "", "two", "three"]);
+}
+
+#[test]
+fn what_goes_with_one_write_is_one_record() {
+    let home = tempfile::tempdir().unwrap();
+    let (journal, _) = open(home.path());
+    journal.defer("one, ").unwrap();
+    journal.defer("two").unwrap();
+    journal.flush().unwrap();
+    journal.flush().unwrap();
+    journal.defer("three, ").unwrap();
+    journal.append("four").unwrap();
+    journal.defer("five").unwrap();
+    drop(journal);
+    let path = file(home.path(), "1.journal");
+    assert_eq!(texts(&replay(home.path())), ["one, two", "three, four", "five"]);
+    // There as a whole or not at all.
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert_eq!(texts(&replay(home.path())), ["one, two", "three, four"]);
+}
+
+/// Much that is deferred is written before somebody asks for it.
+#[test]
+fn memory_for_what_is_deferred_is_bounded() {
+    let home = tempfile::tempdir().unwrap();
+    let (journal, _) = open(home.path());
+    (0..100).for_each(|_| journal.defer([b'x'; 1000]).unwrap());
+    assert_eq!(file(home.path(), "1.journal").metadata().unwrap().len(), 32 + 12 + 66_000);
+    drop(journal);
+    let found = replay(home.path());
+    assert_eq!(found.records.iter().map(Vec::len).collect::<Vec<_>>(), [66_000, 34_000]);
 }
 
 #[test]
@@ -42,11 +73,12 @@ fn the_backlog_is_what_a_start_would_read() {
     let (journal, _) = open(home.path());
     let of = |records, bytes| Backlog { records, bytes };
     assert_eq!(journal.backlog(), of(1, 12 + 3));
-    journal.append_all(["two", "three"]).unwrap();
-    assert_eq!(journal.backlog(), of(3, 3 * 12 + 11));
+    journal.defer("two").unwrap();
+    journal.append("three").unwrap();
+    assert_eq!(journal.backlog(), of(2, 2 * 12 + 11));
     let compaction = journal.begin_compaction().unwrap();
     journal.append(b"four").unwrap();
-    assert_eq!(journal.backlog(), of(4, 4 * 12 + 15));
+    assert_eq!(journal.backlog(), of(3, 3 * 12 + 15));
     compaction.finish(b"").unwrap();
     assert_eq!(journal.backlog(), of(1, 12 + 4));
     drop(journal);

@@ -14,10 +14,24 @@ use super::support::{child, given_folder, open, replay, tell};
 
 const ROUNDS: usize = 30;
 
-/// A record that begins with its number; some are so long that a write is cut by a kill.
-fn record(number: u64) -> Vec<u8> {
-    let length = if number.is_multiple_of(3) { 20_000 } else { 50 };
-    [number.to_le_bytes().as_slice(), &vec![b'x'; length]].concat()
+/// A part of a record that begins with its number; some are so long that a write is cut by a kill.
+fn part(number: u64) -> Vec<u8> {
+    [number.to_le_bytes().as_slice(), &vec![b'x'; length(number)]].concat()
+}
+
+/// How much follows a number.
+fn length(number: u64) -> usize {
+    if number.is_multiple_of(3) { 20_000 } else { 50 }
+}
+
+/// The numbers in a record.
+fn numbers(mut record: &[u8]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while !record.is_empty() {
+        numbers.push(number(record));
+        record = &record[part(number(record)).len()..];
+    }
+    numbers
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -27,7 +41,7 @@ fn number(bytes: &[u8]) -> u64 {
 /// How many were appended, from the first on. The snapshot says how many it stands for.
 fn count(found: &Replay) -> u64 {
     let first = found.snapshot.as_deref().map_or(0, number);
-    let numbers: Vec<u64> = found.records.iter().map(|record| number(record)).collect();
+    let numbers: Vec<u64> = found.records.iter().flat_map(|record| numbers(record)).collect();
     let expected: Vec<u64> = (first..first + numbers.len() as u64).collect();
     assert_eq!(numbers, expected);
     assert!(found.torn.as_ref().is_none_or(|torn| !torn.is_damage), "{:?}", found.torn);
@@ -38,7 +52,8 @@ fn count(found: &Replay) -> u64 {
 fn append(journal: &Journal, next: &Mutex<u64>, several: u64) {
     let mut next = next.lock().unwrap();
     let numbers = *next..*next + several;
-    journal.append_all(numbers.clone().map(record)).unwrap();
+    numbers.clone().for_each(|number| journal.defer(part(number)).unwrap());
+    journal.flush().unwrap();
     *next = numbers.end;
     tell(&format!("safe {}", numbers.end));
 }

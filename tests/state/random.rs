@@ -60,9 +60,10 @@ fn run(folder: &Path, steps: &[Step]) -> Records {
     let (mut journal, mut known) = (open(folder).0, Records::new());
     for step in steps {
         match step {
-            Step::Append(records) => {
-                journal.append_all(records).unwrap();
-                known.extend(records.iter().cloned());
+            Step::Append(parts) => {
+                parts.iter().for_each(|part| journal.defer(part).unwrap());
+                journal.flush().unwrap();
+                known.extend((!parts.is_empty()).then(|| parts.concat()));
             }
             Step::Compact => journal.compact_with(|| serde_json::to_vec(&known).unwrap()).unwrap(),
             Step::GiveUp => drop(journal.begin_compaction().unwrap()),

@@ -31,7 +31,8 @@ pub(super) fn texts(replay: &Replay) -> Vec<&str> {
 /// A folder with a journal of these records.
 pub(super) fn with(records: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    open(folder.path()).0.append_all(records).unwrap();
+    let (journal, _) = open(folder.path());
+    records.iter().for_each(|record| journal.append(record).unwrap());
     folder
 }
 

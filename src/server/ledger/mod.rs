@@ -157,11 +157,11 @@ struct Written(Arc<Journal>);
 
 impl Log for Written {
     fn defer(&self, row: &Row) -> Result<(), String> {
-        told(self.0.defer_all([Postcard(EventRef::Row(row))]))
+        told(self.0.defer(Postcard(EventRef::Row(row))))
     }
 
     fn defer_end(&self, end: &End) -> Result<(), String> {
-        told(self.0.defer_all([Postcard(EventRef::End(end))]))
+        told(self.0.defer(Postcard(EventRef::End(end))))
     }
 
     fn flush(&self) -> Result<(), String> {
@@ -169,7 +169,7 @@ impl Log for Written {
     }
 
     fn probe(&self) -> Result<(), String> {
-        told(self.0.append_all([Postcard(EventRef::Nothing)]))
+        told(self.0.append(Postcard(EventRef::Nothing)))
     }
 }
 
