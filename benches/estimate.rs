@@ -38,7 +38,7 @@ fn estimate(criterion: &mut Criterion) {
     let learned = Learned {
         model: "Qwen/Qwen3-8B",
         key: "ann",
-        features: &features,
+        features: Some(&features),
         asked: Some(1_024),
         is_thinking: None,
         input: Some(900),

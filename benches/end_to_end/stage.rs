@@ -59,11 +59,11 @@ pub(crate) struct Size {
 /// What is reported; at least 5,000 samples of each latency in five rounds.
 pub(crate) const FULL: Size = Size {
     rounds: 5,
-    plain_rounds: 9,
+    plain_rounds: 15,
     single: 2_000,
     first_byte: 1_000,
     event_streams: 60,
-    requests: 50_000,
+    requests: 100_000,
     streams: 1_600,
     slow_streams: 1_000,
 };

@@ -1,9 +1,11 @@
 //! Step 5: what a request may cost, by what it says and by what was learned.
 
+use std::time::Duration;
+
 use super::exchange::Exchange;
 use super::head::RequestHead;
 use super::route::Route;
-use crate::quota::ask::Ask;
+use crate::quota::ask::{Ask, Guess};
 use crate::quota::estimate::{Expected, Features};
 use crate::relay::estimated::Estimated;
 use crate::wire::json::Object;
@@ -34,15 +36,15 @@ pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Si
     let estimator = &exchange.snapshot.quota.estimator;
     let (asked, is_thinking) = (most_output(head), thinking(head));
     let answers = route.answers_tokens();
-    let expected = match answers {
-        true => estimator.expect(model, &exchange.tenant.name, &features, asked, is_thinking),
-        false => Expected::prompt_alone(estimator.prompt(model, &features)),
+    let expected = estimator.expect(model, &exchange.tenant.name, &features, asked, is_thinking);
+    let Expected { prompt, is_lesson, .. } = expected;
+    let (output, duration, max_output) = match answers {
+        true => (expected.output, expected.duration, asked.unwrap_or(USUAL_OUTPUT)),
+        false => (Guess::default(), Duration::ZERO, 0),
     };
-    let Expected { prompt, output, duration } = expected;
-    let max_output = if answers { asked.unwrap_or(USUAL_OUTPUT) } else { 0 };
     let content = features.counts().iter().sum();
     let ask = Ask { prompt, output, max_output, duration, content, ..ask };
-    let estimator = estimator.clone();
+    let (estimator, features) = (estimator.clone(), is_lesson.then(|| Box::new(features)));
     let estimated = Estimated { estimator, features, asked, is_thinking, answers, prompt, output, next: 0 };
     Size { ask, estimated: Some(Box::new(estimated)) }
 }

@@ -1,7 +1,7 @@
 //! `x-ratelimit-*` in OpenAI's format, `anthropic-ratelimit-*` in Anthropic's (clients.md B3): what is left of the scarcer of
 //! the key's limits and the model's.
 
-use std::ops::Range;
+use std::array;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
@@ -26,9 +26,6 @@ static NAMES: [HeaderName; 7] = [
     HeaderName::from_static("x-ratelimit-reset-tokens"),
     WAITED,
 ];
-
-/// Their values, those that there are.
-type Values = [Option<HeaderValue>; NAMES.len()];
 
 /// Limit, remaining and reset of one of Anthropic's metrics.
 macro_rules! anthropic {
@@ -63,52 +60,63 @@ pub(super) fn begun() -> HeaderMap {
 /// Says what is `left` of each of [`METRICS`], for Anthropic's tools in their names too, and how long the request stood in
 /// line (milliseconds). No name that was [`begun`] is left without a value.
 pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], waited: Option<u64>, face: Face) {
-    put(headers, values(left, waited));
+    let values = Values::of(left, waited);
+    // Names that were begun lie where ours do, before all others.
+    let is_begun = headers.keys().next().is_some_and(|first| std::ptr::eq(first.as_str(), NAMES[0].as_str()));
+    if is_begun {
+        fill(headers, values);
+    } else {
+        headers.extend(NAMES.iter().zip(values).filter_map(|(name, value)| Some((name.clone(), value?))));
+    }
     if face == Face::Anthropic {
         write_anthropic(headers, left, SystemTime::now());
     }
 }
 
-fn put(headers: &mut HeaderMap, mut values: Values) {
-    let mut blank = [false; NAMES.len()];
-    let begun = headers.iter_mut().zip(&NAMES).zip(values.iter_mut().zip(&mut blank));
-    for (((name, place), own), (value, is_blank)) in begun {
-        // Names that were begun are ours, letter by letter in the same memory, and stand before all others.
-        if !std::ptr::eq(name.as_str(), own.as_str()) {
-            break;
-        }
-        match value.take() {
+fn fill(headers: &mut HeaderMap, values: Values) {
+    let mut is_whole = true;
+    for (place, value) in headers.values_mut().zip(values) {
+        match value {
             Some(value) => *place = value,
-            None => *is_blank = true,
+            None => is_whole = false,
         }
     }
-    for ((name, value), is_blank) in NAMES.iter().zip(values).zip(blank) {
-        if let Some(value) = value {
-            headers.insert(name.clone(), value);
-        }
-        if is_blank {
-            headers.remove(name);
-        }
+    if !is_whole {
+        let blank =
+            NAMES.iter().filter(|name| headers.get(*name).is_some_and(HeaderValue::is_empty)).collect::<Vec<_>>();
+        blank.into_iter().for_each(|name| drop(headers.remove(name)));
     }
 }
 
-/// All of them are pieces of one text.
-fn values(left: [Option<Left>; 2], waited: Option<u64>) -> Values {
-    let (mut text, mut pieces) = (String::with_capacity(ROOM), [const { 0..0 }; NAMES.len()]);
-    for (left, pieces) in left.iter().zip(pieces.chunks_exact_mut(3)) {
-        let (Some(left), [limit, remaining, reset]) = (left, pieces) else { continue };
-        *limit = push_number(&mut text, left.limit);
-        *remaining = push_number(&mut text, left.remaining);
-        *reset = push_duration(&mut text, left.reset);
+/// The values of [`NAMES`], those that there are: pieces of one text.
+struct Values {
+    text: Bytes,
+    lengths: array::IntoIter<usize, { NAMES.len() }>,
+}
+
+impl Values {
+    fn of(left: [Option<Left>; 2], waited: Option<u64>) -> Self {
+        let (mut text, mut lengths) = (String::with_capacity(ROOM), [0; NAMES.len()]);
+        for (left, lengths) in left.iter().zip(lengths.chunks_exact_mut(3)) {
+            let (Some(left), [limit, remaining, reset]) = (left, lengths) else { continue };
+            *limit = push_number(&mut text, left.limit);
+            *remaining = push_number(&mut text, left.remaining);
+            *reset = push_duration(&mut text, left.reset);
+        }
+        if let (Some(waited), Some(last)) = (waited, lengths.last_mut()) {
+            *last = push_number(&mut text, waited);
+        }
+        Self { text: text.into(), lengths: lengths.into_iter() }
     }
-    if let (Some(waited), Some(last)) = (waited, pieces.last_mut()) {
-        *last = push_number(&mut text, waited);
+}
+
+impl Iterator for Values {
+    type Item = Option<HeaderValue>;
+
+    fn next(&mut self) -> Option<Option<HeaderValue>> {
+        let length = self.lengths.next()?;
+        Some(if length == 0 { None } else { HeaderValue::from_maybe_shared(self.text.split_to(length)).ok() })
     }
-    let text = Bytes::from(text);
-    pieces.map(|piece| match piece.is_empty() {
-        true => None,
-        false => HeaderValue::from_maybe_shared(text.slice(piece)).ok(),
-    })
 }
 
 /// Resets are moments there.
@@ -123,15 +131,16 @@ fn write_anthropic(headers: &mut HeaderMap, left: [Option<Left>; 2], now: System
     }
 }
 
-/// Puts `number` behind `text`; where it stands there.
-fn push_number(text: &mut String, number: u64) -> Range<usize> {
-    let begin = text.len();
-    text.push_str(itoa::Buffer::new().format(number));
-    begin..text.len()
+/// Puts `number` behind `text`; how long it is.
+fn push_number(text: &mut String, number: u64) -> usize {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
+    text.push_str(digits);
+    digits.len()
 }
 
 /// The same with `span` as Go writes it: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
-fn push_duration(text: &mut String, span: Duration) -> Range<usize> {
+fn push_duration(text: &mut String, span: Duration) -> usize {
     let begin = text.len();
     let part = u64::from(span.subsec_micros().div_ceil(1000));
     let millis = span.as_secs().saturating_mul(1000).saturating_add(part);
@@ -146,7 +155,7 @@ fn push_duration(text: &mut String, span: Duration) -> Range<usize> {
         push_number(text, *number);
         text.push_str(unit);
     }
-    begin..text.len()
+    text.len() - begin
 }
 
 #[cfg(test)]

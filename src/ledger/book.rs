@@ -104,10 +104,10 @@ struct Opened {
 
 impl Rows {
     /// Takes out the row under way with number `seq`, if the log has it and it `stands`.
-    fn take_open(&mut self, seq: u64, stands: impl FnOnce(&Row) -> bool) -> Option<Row> {
+    fn take_open(&mut self, seq: u64, stands: impl FnOnce(&Row) -> bool) -> Option<Arc<Row>> {
         let Entry::Occupied(opened) = self.open.entry(seq) else { return None };
         let is_so = opened.get().is_logged && stands(&opened.get().row);
-        is_so.then(|| Arc::unwrap_or_clone(opened.remove().row))
+        is_so.then(|| opened.remove().row)
     }
 
     /// Those that are over, the oldest first.
@@ -219,11 +219,10 @@ impl Book {
         let Some(log) = &self.log else { return false };
         let charge = {
             let mut rows = self.rows();
-            let Some(mut row) = rows.take_open(end.seq, stands) else { return false };
-            end.put_on(&mut row);
-            let charge = Charge::of(&row);
-            rows.pending.push(row);
-            charge
+            let Some(begun) = rows.take_open(end.seq, stands) else { return false };
+            let row = rows.pending.push(begun);
+            end.put_on(row);
+            Charge::of(row)
         };
         (self.closed)(charge);
         if self.note(log.defer_end(end)).is_some() {
@@ -241,7 +240,7 @@ impl Book {
         }
         {
             let mut rows = self.rows();
-            rows.pending.push(row.clone());
+            rows.pending.push(row.clone().into());
             rows.open.remove(&row.seq);
         }
         if self.note(log.defer(&row)).is_some() {

@@ -2,6 +2,7 @@
 //! no row is moved for that. They are gone through in the order in which they lie in memory, for by then no cache has them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::row::Row;
 
@@ -16,17 +17,15 @@ pub struct Sheets {
 }
 
 impl Sheets {
-    /// Puts `row` behind all others.
-    pub(super) fn push(&mut self, row: Row) {
-        match self.sheets.back_mut().filter(|sheet| sheet.len() < sheet.capacity()) {
-            Some(sheet) => sheet.push(row),
-            None => {
-                let mut sheet = Vec::with_capacity(SHEET);
-                sheet.push(row);
-                self.sheets.push_back(sheet);
-            }
+    /// Puts `row` behind all others, where it may still be changed. It is 400 bytes long, and comes as it lies in memory so that
+    /// it is moved once.
+    pub(super) fn push(&mut self, row: Arc<Row>) -> &mut Row {
+        if self.sheets.back().is_none_or(|sheet| sheet.len() == sheet.capacity()) {
+            self.sheets.push_back(Vec::with_capacity(SHEET));
         }
         self.count += 1;
+        let last = self.sheets.len() - 1;
+        self.sheets[last].push_mut(Arc::unwrap_or_clone(row))
     }
 
     /// Takes the first rows off, at most `most`.
@@ -85,7 +84,7 @@ mod tests {
             let (mut sheets, mut expected, mut next) = (Sheets::default(), VecDeque::new(), 0);
             for (come, leave) in steps {
                 for seq in next..next + come {
-                    sheets.push(row(seq));
+                    sheets.push(row(seq).into());
                     expected.push_back(seq);
                 }
                 next += come;

@@ -12,8 +12,8 @@ use crate::quota::estimate::{Estimator, Features, Learned};
 pub struct Estimated {
     /// Who learns.
     pub estimator: Arc<Estimator>,
-    /// What the prompt was made of.
-    pub features: Features,
+    /// What the prompt was made of, where that is to be learned from.
+    pub features: Option<Box<Features>>,
     /// `max_tokens` as asked.
     pub asked: Option<u64>,
     /// Whether thinking was asked for; `None` where nothing was said.
@@ -71,7 +71,7 @@ impl Estimated {
         self.estimator.learn(Learned {
             model,
             key,
-            features: &self.features,
+            features: self.features.as_deref(),
             asked: self.asked,
             is_thinking: self.is_thinking,
             input: Some(input).filter(|input| *input > 0),

@@ -36,8 +36,7 @@ struct Onto<'a>(&'a mut Vec<u8>);
 
 impl Onto<'_> {
     /// Seven bits in each byte, the lowest first; all but the last have the eighth bit.
-    // A row has thirty numbers: one function for all of them is in the processor's cache, thirty copies of it are not.
-    #[inline(never)]
+    #[inline]
     fn varint(&mut self, mut number: u64) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);
@@ -111,7 +110,7 @@ impl<'a, 'b> Serializer for &'b mut Onto<'a> {
         self.serialize_bytes(value.as_bytes())
     }
 
-    #[inline(never)]
+    #[inline]
     fn serialize_bytes(self, value: &[u8]) -> Result<(), Unwritable> {
         self.length(value.len());
         self.0.extend_from_slice(value);

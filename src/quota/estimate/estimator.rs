@@ -41,13 +41,9 @@ pub struct Expected {
     pub output: Guess,
     /// How long the answer takes.
     pub duration: Duration,
-}
-
-impl Expected {
-    /// Of a request whose answer has no tokens.
-    pub fn prompt_alone(prompt: Guess) -> Self {
-        Self { prompt, output: Guess::default(), duration: Duration::ZERO }
-    }
+    /// Whether its answer is to teach something about prompts: each does at first, later now and then. Weights that have seen
+    /// much move little with each answer, and moving them is what costs most.
+    pub is_lesson: bool,
 }
 
 /// What an answer taught.
@@ -57,8 +53,8 @@ pub struct Learned<'a> {
     pub model: &'a str,
     /// The key that asked.
     pub key: &'a str,
-    /// What the prompt was made of.
-    pub features: &'a Features,
+    /// What the prompt was made of; `None` where nothing is to be learned about prompts.
+    pub features: Option<&'a Features>,
     /// `max_tokens` as asked.
     pub asked: Option<u64>,
     /// Whether thinking was asked for; `None` where nothing was said.
@@ -86,7 +82,7 @@ impl Estimator {
         self.with(model, |known| known.expect(key, features, asked, is_thinking)).unwrap_or_else(|| {
             let output = Outputs::default().expect(key, asked, is_thinking, 0);
             let duration = Speed::default().duration(output.mean as u64);
-            Expected { prompt: Calibration::first(model).predict(features), output, duration }
+            Expected { prompt: Calibration::first(model).predict(features), output, duration, is_lesson: true }
         })
     }
 
@@ -126,7 +122,7 @@ impl Estimator {
     }
 
     /// Learns from an answer. Returns the relative error of the prompt's estimate as it was before,
-    /// `(estimate - actual) / actual`, where something was learned about prompts: each time at first, later now and then.
+    /// `(estimate - actual) / actual`, where something was learned about prompts.
     pub fn learn(&self, learned: Learned<'_>) -> Option<f64> {
         let mut models = self.known();
         models.change(learned.model, || Model::new(learned.model), |model| model.learn(learned))?
@@ -184,7 +180,7 @@ const VERSION: u64 = 1;
 /// What is known of one model.
 #[derive(Debug)]
 struct Model {
-    /// Answers whose prompt was known.
+    /// Answers that came.
     answers: u64,
     calibration: Calibration,
     outputs: Outputs,
@@ -204,7 +200,7 @@ impl Model {
     fn expect(&mut self, key: &str, features: &Features, asked: Option<u64>, is_thinking: Option<bool>) -> Expected {
         let output = self.remaining(key, asked, is_thinking, 0);
         let duration = self.speed.duration(output.mean as u64);
-        Expected { prompt: self.calibration.predict(features), output, duration }
+        Expected { prompt: self.calibration.predict(features), output, duration, is_lesson: self.is_lesson() }
     }
 
     fn remaining(&mut self, key: &str, asked: Option<u64>, is_thinking: Option<bool>, so_far: u64) -> Guess {
@@ -223,24 +219,20 @@ impl Model {
         if self.calibration.learned() < EAGER || self.answers.is_multiple_of(FRESH) {
             self.guesses.clear();
         }
+        self.answers = self.answers.wrapping_add(1);
         if let Some(output) = learned.output {
             self.outputs.learn(learned.key, learned.asked, learned.is_thinking, output);
             if let Some(total) = learned.total {
                 self.speed.learn(learned.first_token, total, output);
             }
         }
-        let input = learned.input.filter(|input| *input > 0)?;
-        if !self.is_worth_it() {
-            return None;
-        }
-        let before = self.calibration.predict(learned.features).mean;
-        self.calibration.learn(learned.features, input);
+        let (features, input) = (learned.features?, learned.input.filter(|input| *input > 0)?);
+        let before = self.calibration.predict(features).mean;
+        self.calibration.learn(features, input);
         Some(before / input as f64 - 1.0)
     }
 
-    /// Weights that have seen much move little with each answer, and moving them is what costs most.
-    fn is_worth_it(&mut self) -> bool {
-        self.answers = self.answers.wrapping_add(1);
+    fn is_lesson(&self) -> bool {
         self.calibration.learned() < EAGER || self.answers.is_multiple_of(RARELY)
     }
 

@@ -34,10 +34,16 @@ impl Histogram {
         Self(weights.into_iter().map(|weight| (weight / total) as f32).collect())
     }
 
-    /// Remembers a length; those before it count a little less.
-    pub fn learn(&mut self, tokens: u64) {
+    /// The bucket that a length falls into.
+    pub(super) fn bucket(tokens: u64) -> usize {
+        let octaves = (tokens.max(1) as f64).log2();
+        if tokens == 0 { 0 } else { (1 + (octaves * PER_OCTAVE + 1e-9) as usize).min(BUCKETS - 1) }
+    }
+
+    /// Remembers a length in its `bucket`; those before it count a little less.
+    pub(super) fn learn(&mut self, bucket: usize) {
         self.0.iter_mut().for_each(|weight| *weight *= KEPT);
-        if let Some(weight) = self.0.get_mut(bucket(tokens as f64)) {
+        if let Some(weight) = self.0.get_mut(bucket) {
             *weight += 1.0;
         }
     }
@@ -88,11 +94,6 @@ impl Histogram {
     pub(super) fn is_sane(&self) -> bool {
         self.0.len() == BUCKETS && self.0.iter().all(|weight| weight.is_finite() && *weight >= 0.0)
     }
-}
-
-/// The bucket that a length falls into.
-fn bucket(tokens: f64) -> usize {
-    if tokens < 1.0 { 0 } else { (1 + (tokens.log2() * PER_OCTAVE + 1e-9) as usize).min(BUCKETS - 1) }
 }
 
 /// Where each bucket ends.

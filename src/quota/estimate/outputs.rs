@@ -61,8 +61,9 @@ impl Outputs {
     /// Remembers that an answer for `key` was `actual` tokens long.
     pub fn learn(&mut self, key: &str, asked: Option<u64>, is_thinking: Option<bool>, actual: u64) {
         let class = Class::new(asked, is_thinking);
-        of_class(&mut self.model, class).learn(actual);
-        self.keys.change(key, Classes::new, |classes| of_class(classes, class).learn(actual));
+        let bucket = Histogram::bucket(actual);
+        of_class(&mut self.model, class).learn(bucket);
+        self.keys.change(key, Classes::new, |classes| of_class(classes, class).learn(bucket));
     }
 
     /// The lengths to expect for `key`, with what it leans on; of total weight 1.

@@ -209,7 +209,9 @@ impl State {
     }
 
     pub(in crate::quota) fn settle(&mut self, now: Now, id: u64, spent: Spent) {
-        self.on_trial.remove(&id);
+        if !self.on_trial.is_empty() {
+            self.on_trial.remove(&id);
+        }
         if let Some(taken) = self.open.remove(&id) {
             self.meter.settle(now, &taken, spent);
         }

@@ -11,7 +11,7 @@ fn lesson<'a>(model: &'a str, key: &'a str, features: &'a Features, input: u64, 
     Learned {
         model,
         key,
-        features,
+        features: Some(features),
         asked: Some(1_000),
         is_thinking: None,
         input: Some(input),

@@ -86,7 +86,7 @@ fn learning_tells_the_error_it_found() {
     let learned = |input: Option<u64>| Learned {
         model: "m",
         key: "k",
-        features: &features,
+        features: Some(&features),
         asked: None,
         is_thinking: None,
         input,
