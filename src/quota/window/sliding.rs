@@ -97,8 +97,10 @@ impl Window for Sliding {
 
     fn wake_at(&self, now: Now, amount: u64, limit: u64) -> Option<Moment> {
         let room = limit.checked_sub(amount)?;
-        let mut sum = self.sum;
-        let mut wake = now.at;
+        if self.sum <= room {
+            return Some(now.at);
+        }
+        let (mut sum, mut wake) = (self.sum, now.at);
         for charge in &self.charges {
             if sum <= room {
                 break;
