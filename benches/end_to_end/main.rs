@@ -184,7 +184,8 @@ const METHOD: &str = "## How it was measured
 One fast upstream, one load generator and one proxy at a time under load, all on one machine and on loopback. The proxy has a
 core of its own; upstream and load generator share another, for the direct call too. Each number is the median of the rounds,
 with the least and the most in parentheses; the sides take turns within a round, in another order each time. Each round of CPU has
-processes of its own: where one happens to lie in memory decides a few percent for as long as it lives.
+processes of its own: where one happens to lie in memory decides a few percent for as long as it lives. With plain requests each side has
+ten turns in a round, so that a machine that is disturbed for a moment is unkind to all alike.
 
 * **CPU**: time on a core of all threads of the proxy (`/proc/PID/task/*/schedstat`), user and kernel together, divided by the
   requests. The ratio to nginx is taken within each round. 32 connections for plain requests, 16 for streams. A stream has 32

@@ -69,6 +69,21 @@ pub(crate) struct Round {
     pub(crate) reads: f64,
 }
 
+impl Round {
+    /// What the turns of a round, all of the same number of requests, come to.
+    pub(crate) fn of(turns: &[Self]) -> Self {
+        let count = turns.len() as f64;
+        let mean = |part: fn(&Self) -> Option<f64>| Some(turns.iter().map(part).sum::<Option<f64>>()? / count);
+        let seconds: f64 = turns.iter().map(|turn| turn.rate.recip()).sum();
+        Self {
+            cpu_us: mean(|turn| turn.cpu_us),
+            rate: count / seconds,
+            waited: mean(|turn| turn.waited),
+            reads: mean(|turn| Some(turn.reads)).unwrap_or_default(),
+        }
+    }
+}
+
 /// Latency of one kind at concurrency 1.
 pub(crate) struct Latency {
     /// What was timed.

@@ -42,6 +42,9 @@ pub(crate) struct Size {
     pub(crate) rounds: usize,
     /// Rounds of the CPU of plain requests, whose bars are the closest.
     pub(crate) plain_rounds: usize,
+    /// Turns that each side has in such a round, with the same processes: a machine that is disturbed for a moment is so for
+    /// all alike.
+    pub(crate) plain_turns: usize,
     /// Requests at concurrency 1, each round and side.
     pub(crate) single: usize,
     /// Streams at concurrency 1 for the first byte, each round and side.
@@ -59,7 +62,8 @@ pub(crate) struct Size {
 /// What is reported; at least 5,000 samples of each latency in five rounds.
 pub(crate) const FULL: Size = Size {
     rounds: 5,
-    plain_rounds: 15,
+    plain_rounds: 12,
+    plain_turns: 10,
     single: 2_000,
     first_byte: 1_000,
     event_streams: 60,
@@ -71,6 +75,7 @@ pub(crate) const FULL: Size = Size {
 pub(crate) const QUICK: Size = Size {
     rounds: 2,
     plain_rounds: 2,
+    plain_turns: 2,
     single: 200,
     first_byte: 100,
     event_streams: 10,
@@ -232,16 +237,19 @@ pub(crate) fn costs(stage: &mut Stage, size: Size) -> Result<Vec<Cost>> {
     for (work, shape, connections, requests, bar) in works {
         let sides = stage.sides_of(work);
         let mut cost = Cost { work, bar, sides: sides.iter().copied().map(|side| (side, Vec::new())).collect() };
-        let rounds = if work == PLAIN_WORK { size.plain_rounds } else { size.rounds };
+        let (rounds, turns) = if work == PLAIN_WORK { (size.plain_rounds, size.plain_turns) } else { (size.rounds, 1) };
         for round in 0..rounds {
             progress(&format!("CPU of a {work}, round {} of {rounds}", round + 1));
             stage.renew()?;
-            for side in turned(sides.clone(), round) {
-                let warm_up = (requests / connections / 10).max(2);
-                let measured = stage.together(side, shape, connections, warm_up, requests)?;
-                let row = cost.sides.iter_mut().find(|(other, _)| *other == side).context("a side is missing")?;
-                row.1.push(measured);
+            let mut measured: Vec<Vec<Round>> = vec![Vec::new(); sides.len()];
+            for turn in 0..turns {
+                // A process that has just begun takes memory for the first time.
+                let warm_up = requests / connections / if turn == 0 { 10 } else { 10 * turns };
+                for (place, side) in turned(sides.iter().copied().enumerate().collect(), round + turn) {
+                    measured[place].push(stage.together(side, shape, connections, warm_up.max(2), requests / turns)?);
+                }
             }
+            cost.sides.iter_mut().zip(measured).for_each(|((_, rounds), turns)| rounds.push(Round::of(&turns)));
         }
         costs.push(cost);
     }
@@ -267,7 +275,7 @@ pub(crate) fn memory(stage: &Stage, size: Size, idle: &[(Side, u64)]) -> Result<
 }
 
 /// The sides in another order each round, so that none is always first and none always follows the same other.
-fn turned(mut sides: Vec<Side>, round: usize) -> Vec<Side> {
+fn turned<T>(mut sides: Vec<T>, round: usize) -> Vec<T> {
     let by = round % sides.len();
     sides.rotate_left(by);
     if round % 2 == 1 {
