@@ -185,7 +185,7 @@ fn only_the_newest_of_what_was_set_aside_is_kept() {
     let mut seen = Vec::new();
     for _ in 0..8 {
         let (journal, _) = open(home.path());
-        ["two", "three"].map(|record| journal.append(record).unwrap());
+        ["two", "three"].into_iter().for_each(|record| journal.append(record).unwrap());
         drop(journal);
         change(&file(home.path(), "1.journal"), |bytes| bytes[HEADER_BYTES + 2 * FRAME_BYTES + 3] ^= 1);
         seen.extend(replay(home.path()).torn.unwrap().aside);

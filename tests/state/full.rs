@@ -33,7 +33,7 @@ fn fill(folder: &Path) {
     let (whole, error) = until_full(&journal, folder);
     assert!(error.is_full() && error.to_string().contains("1.journal"), "{error:?}");
     for _ in 0..3 {
-        assert!(journal.append(&BIG).unwrap_err().is_full());
+        assert!(journal.append(BIG).unwrap_err().is_full());
         assert_eq!(length(folder, "1.journal"), whole, "a part of a record was left behind");
     }
     journal.append(b"small").unwrap();
@@ -41,14 +41,14 @@ fn fill(folder: &Path) {
     // A snapshot that does not fit changes nothing either. Its new journal has room.
     assert!(journal.compact_with(|| vec![0; 1 << 20]).unwrap_err().is_full());
     assert_eq!(files(folder), ["1.journal", "2.journal"]);
-    [&BIG[..], b"end"].map(|record| journal.append(record).unwrap());
+    [&BIG[..], b"end"].into_iter().for_each(|record| journal.append(record).unwrap());
 }
 
 /// Appends until that fails; how long the file was before, and why it failed.
 fn until_full(journal: &Journal, folder: &Path) -> (u64, StateError) {
     for _ in 0..1000 {
         let before = length(folder, "1.journal");
-        if let Err(error) = journal.append(&BIG) {
+        if let Err(error) = journal.append(BIG) {
             return (before, error);
         }
     }

@@ -142,7 +142,7 @@ fn appends_and_compactions_run_side_by_side() {
             scope.spawn(move || {
                 for number in 0..EACH {
                     let mut known = known.lock().unwrap();
-                    journal.append(&[thread, number]).unwrap();
+                    journal.append([thread, number]).unwrap();
                     known.extend([thread, number]);
                 }
             });
