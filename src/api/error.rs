@@ -253,6 +253,11 @@ impl GatewayError {
         }
     }
 
+    /// Whether the request's body may have been read in part.
+    pub(super) fn has_cut_body(&self) -> bool {
+        matches!(self, Self::Body(_) | Self::Upstream(UpstreamError::Body(_)))
+    }
+
     /// The whole response, but for the headers that every response has.
     pub fn response(&self, face: Face, request_id: &str) -> Response<RelayBody> {
         let view = self.view();

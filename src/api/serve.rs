@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request};
+use http::{HeaderMap, HeaderValue, Request, Response, header, request};
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 use tracing::error;
@@ -166,6 +166,9 @@ impl Gateway {
                 ratelimit::write(&mut limits, exchange.left(), None, face);
                 let mut response = self.end_refused(exchange.settlement, &error, face);
                 response.headers_mut().extend(limits);
+                if error.has_cut_body() {
+                    ends_connection(&mut response);
+                }
                 answers::own_headers(response.headers_mut(), &called, &[]);
                 with_trace_id(response, trace_id)
             }
@@ -237,18 +240,14 @@ pub(super) fn with_request_id(mut response: Response<RelayBody>, id: &str, face:
 /// `response` to a request of which `body` was not read. What is left of it ends the connection, which the caller must know
 /// before it sends another request there.
 fn with_unread(mut response: Response<RelayBody>, body: Option<Incoming>) -> Response<RelayBody> {
-    let unread = body.filter(|body| !body.is_end_stream());
-    if unread.is_some() || ENDS_CONNECTION.contains(&response.status()) {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    match unread {
-        Some(unread) => response.map(|answer| answer.with_unread(unread)),
-        None => response,
-    }
+    let Some(unread) = body.filter(|body| !body.is_end_stream()) else { return response };
+    ends_connection(&mut response);
+    response.map(|answer| answer.with_unread(unread))
 }
 
-/// What is answered where a body was read in part.
-const ENDS_CONNECTION: [StatusCode; 2] = [StatusCode::REQUEST_TIMEOUT, StatusCode::PAYLOAD_TOO_LARGE];
+fn ends_connection(response: &mut Response<RelayBody>) {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+}
 
 fn with_trace_id(mut response: Response<RelayBody>, id: Option<String>) -> Response<RelayBody> {
     if let Some(value) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {

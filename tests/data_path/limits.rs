@@ -82,6 +82,7 @@ async fn check_slow(path: &str) {
     let mut raw = Raw::saying(rig.address, head).await;
     let answer = within(5, "an answer to a slow body", raw.answer()).await.expect("an answer");
     assert!(answer.status == 408 && answer.text().contains("request_timeout"), "{} {}", answer.status, answer.text());
+    assert_eq!(answer.header("connection"), Some("close"));
     within(5, "the end", raw.is_closed()).await;
     rig.is_idle().await;
     assert_eq!(rig.metric("flowgate_refused_total", &["slow_body"]).await, 1.0);
