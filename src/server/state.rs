@@ -208,3 +208,24 @@ impl Keeper {
         serde_json::to_vec(&snapshot).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Encode;
+
+    #[test]
+    fn the_events_before_one_that_cannot_be_read_count() {
+        let mut record = Vec::new();
+        Postcard(EventRef::Row(&Row { seq: 7, ..Row::default() })).encode(&mut record);
+        Postcard(EventRef::Nothing).encode(&mut record);
+        let whole = record.len();
+        // A kind that is not known here.
+        record.extend([99, 1, 2, 3]);
+        for length in [whole, record.len()] {
+            let read: Vec<Event> = events(&record[..length]).collect();
+            assert!(matches!(&read[..], [Event::Row(row), Event::Nothing] if row.seq == 7), "{read:?}");
+        }
+        assert_eq!(events(&[]).count(), 0);
+    }
+}
