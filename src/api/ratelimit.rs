@@ -1,11 +1,10 @@
 //! `x-ratelimit-*` in OpenAI's format, `anthropic-ratelimit-*` in Anthropic's (clients.md B3): what is left of the scarcer of
 //! the key's limits and the model's.
 
-use std::array;
+use std::cell::RefCell;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::face::Face;
@@ -43,29 +42,38 @@ macro_rules! anthropic {
 static ANTHROPIC: [[HeaderName; 3]; 4] =
     [anthropic!("requests"), anthropic!("tokens"), anthropic!("input-tokens"), anthropic!("output-tokens")];
 
-/// Room for five numbers of 64 bits and two durations of hours (bytes).
-const ROOM: usize = 5 * 20 + 2 * 16;
+/// What of three names that belong together is what is left, and when it will be whole again.
+const REMAINING: usize = 1;
+const RESET: usize = 2;
 
-/// Headers with the names that [`write`] gives values, and with `room` for so many in all. A map finds a place for a name
-/// by all its letters, one after the other; whoever copies them with their places spares that with each answer.
+thread_local! {
+    /// What each of [`NAMES`] said last, and the number that stands for it.
+    static SAID: RefCell<[(Option<u64>, Option<HeaderValue>); NAMES.len()]> = const {
+        RefCell::new([const { (None, None) }; NAMES.len()])
+    };
+}
+
+/// Headers with the names that [`write`] gives values, and with room for all of an answer. A map finds a place for a name by
+/// all its letters, one after the other; whoever copies them with their places spares that with each answer.
 pub(super) fn begun() -> HeaderMap {
-    static BEGUN: LazyLock<HeaderMap> = LazyLock::new(|| {
-        let mut headers = HeaderMap::with_capacity(super::headers::ROOM);
-        headers.extend(NAMES.iter().map(|name| (name.clone(), HeaderValue::from_static(""))));
-        headers
-    });
-    BEGUN.clone()
+    static BEGUN: LazyLock<HeaderMap> =
+        LazyLock::new(|| NAMES.iter().map(|name| (name.clone(), HeaderValue::from_static(""))).collect());
+    let mut headers = BEGUN.clone();
+    // At once: a copy has no room to spare, and hyper reads the next request into the same map.
+    headers.reserve(super::headers::ROOM - NAMES.len());
+    headers
 }
 
 /// Says what is `left` of each of [`METRICS`], for Anthropic's tools in their names too, and how long the request stood in
 /// line (milliseconds). No name that was [`begun`] is left without a value.
 pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], waited: Option<u64>, face: Face) {
-    let values = Values::of(left, waited);
+    let numbers = numbers(left, waited);
     // Names that were begun lie where ours do, before all others.
     let is_begun = headers.keys().next().is_some_and(|first| std::ptr::eq(first.as_str(), NAMES[0].as_str()));
     if is_begun {
-        fill(headers, values);
+        fill(headers, numbers);
     } else {
+        let values = numbers.into_iter().enumerate().map(|(place, number)| value(place, number?));
         headers.extend(NAMES.iter().zip(values).filter_map(|(name, value)| Some((name.clone(), value?))));
     }
     if face == Face::Anthropic {
@@ -73,49 +81,52 @@ pub(super) fn write(headers: &mut HeaderMap, left: [Option<Left>; 2], waited: Op
     }
 }
 
-fn fill(headers: &mut HeaderMap, values: Values) {
-    let mut is_whole = true;
-    for (place, value) in headers.values_mut().zip(values) {
-        match value {
-            Some(value) => *place = value,
-            None => is_whole = false,
+fn fill(headers: &mut HeaderMap, numbers: [Option<u64>; NAMES.len()]) {
+    for ((place, number), slot) in numbers.iter().enumerate().zip(headers.values_mut()) {
+        if let Some(value) = number.and_then(|number| value(place, number)) {
+            *slot = value;
         }
     }
-    if !is_whole {
+    if numbers.contains(&None) {
         let blank =
             NAMES.iter().filter(|name| headers.get(*name).is_some_and(HeaderValue::is_empty)).collect::<Vec<_>>();
         blank.into_iter().for_each(|name| drop(headers.remove(name)));
     }
 }
 
-/// The values of [`NAMES`], those that there are: pieces of one text.
-struct Values {
-    text: Bytes,
-    lengths: array::IntoIter<usize, { NAMES.len() }>,
+/// What [`NAMES`] say, each as a number: milliseconds for spans.
+fn numbers(left: [Option<Left>; 2], waited: Option<u64>) -> [Option<u64>; NAMES.len()] {
+    let [requests, tokens] = left.map(|left| match left {
+        Some(Left { limit, remaining, reset }) => [Some(limit), Some(remaining), Some(millis(reset))],
+        None => [None; 3],
+    });
+    let [limit, remaining, reset] = requests;
+    let [limit_tokens, remaining_tokens, reset_tokens] = tokens;
+    [limit, remaining, reset, limit_tokens, remaining_tokens, reset_tokens, waited]
 }
 
-impl Values {
-    fn of(left: [Option<Left>; 2], waited: Option<u64>) -> Self {
-        let (mut text, mut lengths) = (String::with_capacity(ROOM), [0; NAMES.len()]);
-        for (left, lengths) in left.iter().zip(lengths.chunks_exact_mut(3)) {
-            let (Some(left), [limit, remaining, reset]) = (left, lengths) else { continue };
-            *limit = push_number(&mut text, left.limit);
-            *remaining = push_number(&mut text, left.remaining);
-            *reset = push_duration(&mut text, left.reset);
-        }
-        if let (Some(waited), Some(last)) = (waited, lengths.last_mut()) {
-            *last = push_number(&mut text, waited);
-        }
-        Self { text: text.into(), lengths: lengths.into_iter() }
+/// `number` as the name at `place` says it. All but what is left is mostly what it was in the answer before, and need not be
+/// made anew.
+// One copy of it: each that the compiler makes has to come from memory with each answer.
+#[inline(never)]
+fn value(place: usize, number: u64) -> Option<HeaderValue> {
+    if place % 3 == REMAINING {
+        return made(place, number);
     }
+    SAID.with_borrow_mut(|said| {
+        let (last, value) = said.get_mut(place)?;
+        if *last != Some(number) {
+            (*last, *value) = (Some(number), made(place, number));
+        }
+        value.clone()
+    })
 }
 
-impl Iterator for Values {
-    type Item = Option<HeaderValue>;
-
-    fn next(&mut self) -> Option<Option<HeaderValue>> {
-        let length = self.lengths.next()?;
-        Some(if length == 0 { None } else { HeaderValue::from_maybe_shared(self.text.split_to(length)).ok() })
+fn made(place: usize, number: u64) -> Option<HeaderValue> {
+    match place % 3 {
+        RESET => HeaderValue::try_from(go_duration(number)).ok(),
+        _ if number == 0 => Some(HeaderValue::from_static("0")),
+        _ => HeaderValue::from_str(itoa::Buffer::new().format(number)).ok(),
     }
 }
 
@@ -131,31 +142,23 @@ fn write_anthropic(headers: &mut HeaderMap, left: [Option<Left>; 2], now: System
     }
 }
 
-/// Puts `number` behind `text`; how long it is.
-fn push_number(text: &mut String, number: u64) -> usize {
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(number);
-    text.push_str(digits);
-    digits.len()
+/// A span in milliseconds, rounded up: from a second on to whole ones.
+fn millis(span: Duration) -> u64 {
+    match span.as_secs() {
+        0 => span.subsec_micros().div_ceil(1000).into(),
+        seconds => seconds.saturating_add(u64::from(span.subsec_micros() > 0)).saturating_mul(1000),
+    }
 }
 
-/// The same with `span` as Go writes it: `12ms`, `7s`, `1m30s`; from a second on rounded up to whole ones.
-fn push_duration(text: &mut String, span: Duration) -> usize {
-    let begin = text.len();
-    let part = u64::from(span.subsec_micros().div_ceil(1000));
-    let millis = span.as_secs().saturating_mul(1000).saturating_add(part);
-    let seconds = millis.div_ceil(1000);
-    let parts: &[(u64, &str)] = match seconds {
-        _ if millis < 1000 => &[(millis, "ms")],
-        0..60 => &[(seconds, "s")],
-        60..3600 => &[(seconds / 60, "m"), (seconds % 60, "s")],
-        3600.. => &[(seconds / 3600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")],
-    };
-    for (number, unit) in parts {
-        push_number(text, *number);
-        text.push_str(unit);
+/// Such a span as Go writes it: `12ms`, `7s`, `1m30s`.
+fn go_duration(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        _ if millis < 1000 => format!("{millis}ms"),
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
+        3600.. => format!("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60),
     }
-    text.len() - begin
 }
 
 #[cfg(test)]
@@ -164,20 +167,16 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_go_does() {
-        let go_duration = |span| {
-            let mut text = String::new();
-            push_duration(&mut text, span);
-            text
-        };
-        let millis = |millis| go_duration(Duration::from_millis(millis));
-        assert_eq!(millis(0), "0ms");
-        assert_eq!(millis(12), "12ms");
-        assert_eq!(millis(6000), "6s");
-        assert_eq!(millis(6500), "7s");
-        assert_eq!(go_duration(Duration::from_micros(999_001)), "1s");
-        assert_eq!(millis(90_000), "1m30s");
-        assert_eq!(millis(3_600_000), "1h0m0s");
-        assert_eq!(millis(86_399_999), "24h0m0s");
+        let written = |micros| go_duration(millis(Duration::from_micros(micros)));
+        assert_eq!(written(0), "0ms");
+        assert_eq!(written(11_001), "12ms");
+        assert_eq!(written(999_000), "999ms");
+        assert_eq!(written(999_001), "1s");
+        assert_eq!(written(6_000_000), "6s");
+        assert_eq!(written(6_000_001), "7s");
+        assert_eq!(written(89_500_000), "1m30s");
+        assert_eq!(written(3_600_000_000), "1h0m0s");
+        assert_eq!(written(86_399_999_999), "24h0m0s");
     }
 
     fn left(limit: u64) -> Option<Left> {
@@ -215,5 +214,9 @@ mod tests {
         write(&mut headers, [left(20), left(50_000)], Some(7), Face::OpenAi);
         let values = NAMES.each_ref().map(|name| headers[name].to_str().unwrap());
         assert_eq!(values, ["20", "19", "1m1s", "50000", "49999", "1m1s", "7"]);
+        // Whatever was said before.
+        write(&mut headers, [left(21), left(50_000)], Some(0), Face::OpenAi);
+        let values = NAMES.each_ref().map(|name| headers[name].to_str().unwrap());
+        assert_eq!(values, ["21", "20", "1m1s", "50000", "49999", "1m1s", "0"]);
     }
 }
