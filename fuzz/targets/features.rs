@@ -11,7 +11,9 @@ pub fn check(data: &[u8]) {
 
     let chat = Features::of_chat(messages, Some(tools));
     let input = Features::of_input(text);
-    for features in [chat, input, chat + input, input.times(3)] {
+    let mut both = chat;
+    both.add_input(text);
+    for features in [chat, input, both] {
         // No character counts for more than a handful of things; a film of unknown length is 7,680 tokens.
         let most = 8_000.0 * (4 + text.len()) as f64;
         assert!(features.counts().iter().all(|count| (0.0..most).contains(count)), "{features:?}");

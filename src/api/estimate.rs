@@ -32,7 +32,10 @@ pub(super) fn size(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> 
 pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Size {
     let route = exchange.target.route;
     let ask = Ask { images: images(route, head), ..Ask::default() };
-    let Some(features) = features(route, head) else { return Size { ask, estimated: None } };
+    let mut features = Features::default();
+    if count(route, head, &mut features).is_none() {
+        return Size { ask, estimated: None };
+    }
     let estimator = &exchange.snapshot.quota.estimator;
     let (asked, is_thinking) = (most_output(head), thinking(head));
     let answers = route.answers_tokens();
@@ -51,25 +54,29 @@ pub(super) fn of(exchange: &Exchange, model: &str, head: &RequestHead<'_>) -> Si
 
 /// Tokens of the prompt alone, as it stands (0 where nothing can be counted).
 pub(super) fn prompt(exchange: &Exchange, route: Route, model: &str, head: &RequestHead<'_>) -> u64 {
-    let features = features(route, head);
-    features.map_or(0, |features| exchange.snapshot.quota.estimator.prompt(model, &features).mean.round() as u64)
+    let mut features = Features::default();
+    let counted = count(route, head, &mut features);
+    counted.map_or(0, |()| exchange.snapshot.quota.estimator.prompt(model, &features).mean.round() as u64)
 }
 
-/// What the prompt is made of.
-fn features(route: Route, head: &RequestHead<'_>) -> Option<Features> {
+/// What the prompt is made of, added to `features`; `None` where it cannot be told.
+fn count(route: Route, head: &RequestHead<'_>, features: &mut Features) -> Option<()> {
     let value = |key: &str| head.object.get(key).map(|member| member.value);
-    let input = |key: &str| value(key).map(Features::of_input);
     match route {
-        Route::Chat => Some(Features::of_chat(value("messages")?, value("tools"))),
+        Route::Chat => features.add_chat(value("messages")?, value("tools")),
         Route::Messages => {
-            let messages = Features::of_chat(value("messages")?, value("tools"));
-            Some(input("system").map_or(messages, |system| messages + system))
+            features.add_chat(value("messages")?, value("tools"));
+            value("system").into_iter().for_each(|system| features.add_input(system));
         }
-        Route::Completions => input("prompt"),
-        Route::Embeddings => input("input"),
-        Route::Rerank => Some(input("query")? + input("documents")?),
-        _ => None,
+        Route::Completions => features.add_input(value("prompt")?),
+        Route::Embeddings => features.add_input(value("input")?),
+        Route::Rerank => {
+            features.add_input(value("query")?);
+            features.add_input(value("documents")?);
+        }
+        _ => return None,
     }
+    Some(())
 }
 
 fn number(head: &RequestHead<'_>, key: &str) -> Option<u64> {

@@ -18,9 +18,8 @@ use super::view::Left;
 pub(super) struct Admitted {
     pub(super) id: u64,
     pub(super) taken: Taken,
-    pub(super) flow: Flow,
-    /// What it weighed between keys.
-    pub(super) cost: f64,
+    /// Whose it is, and what it weighed between keys; nothing in a key's own lane, where there are no others.
+    pub(super) share: Option<(Flow, f64)>,
     /// What counted of each metric when it was let in, itself included.
     pub(super) levels: [u64; 7],
     /// Whether there are limits that it counts for.

@@ -97,7 +97,9 @@ impl Left {
 impl State {
     /// What is left of each of `metrics`.
     pub(super) fn left<const N: usize>(&self, metrics: [Metric; N], now: Now) -> [Option<Left>; N] {
-        metrics.map(|metric| self.meter.left(metric, now))
+        let mut left = [None; N];
+        left.iter_mut().zip(metrics).for_each(|(left, metric)| *left = self.meter.left(metric, now));
+        left
     }
 
     pub(super) fn is_idle(&self, now: Now) -> bool {

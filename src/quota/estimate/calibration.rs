@@ -86,7 +86,7 @@ impl Calibration {
     /// Tokens of a prompt with `features`. The deviation is made of the doubt about the weights and of the errors seen
     /// lately.
     pub fn predict(&self, features: &Features) -> Guess {
-        let counts = Sparse::of(features.counts());
+        let counts = features.sparse();
         let mean = counts.dot(&self.weights);
         let doubt = self.doubt.square(&counts).max(0.0);
         let noise = self.spread * mean * mean + NOISE_TOKENS * NOISE_TOKENS;

@@ -160,9 +160,9 @@ impl Classes {
     /// Adds up what was counted.
     pub(super) fn count_into(&mut self, features: &mut Features) {
         self.count();
-        COUNTED.into_iter().zip(self.counts).for_each(|(feature, count)| features.add(feature, f64::from(count)));
+        features.add_all(&COUNTED, &self.counts);
         // Digits behind digits were counted, and those that begin a number apart.
-        features.add(Feature::Digit, features.get(Feature::Number));
+        features.add(Feature::Digit, f64::from(self.counts[0]));
     }
 }
 

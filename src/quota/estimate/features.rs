@@ -2,8 +2,7 @@
 //!
 //! It knows no tokenizer. [`super::calibration`] learns how many tokens each count stands for.
 
-use std::ops::AddAssign;
-
+use super::matrix::Sparse;
 use super::text::Text;
 use super::walk;
 
@@ -88,78 +87,89 @@ impl Feature {
 }
 
 /// The counts of one request or of several together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Features([f64; Feature::COUNT]);
+#[derive(Debug, Clone, Copy)]
+pub struct Features {
+    counts: [f64; Feature::COUNT],
+    /// A bit for each count that may be other than 0.
+    some: u64,
+}
+
+impl PartialEq for Features {
+    fn eq(&self, other: &Self) -> bool {
+        self.counts == other.counts
+    }
+}
 
 impl Default for Features {
     fn default() -> Self {
-        Self([0.0; Feature::COUNT])
+        Self { counts: [0.0; Feature::COUNT], some: 0 }
     }
 }
 
 impl Features {
+    /// What a chat is made of; see [`Self::add_chat`].
+    pub fn of_chat(messages: &str, tools: Option<&str>) -> Self {
+        let mut features = Self::default();
+        features.add_chat(messages, tools);
+        features
+    }
+
+    /// What an input is made of; see [`Self::add_input`].
+    pub fn of_input(json: &str) -> Self {
+        let mut features = Self::default();
+        features.add_input(json);
+        features
+    }
+
     /// Counts a chat: the raw JSON of its members `messages` and `tools`. One pass, nothing is copied, and what is not
     /// JSON counts for as far as it can be read. Messages in Anthropic's shape count too.
-    pub fn of_chat(messages: &str, tools: Option<&str>) -> Self {
+    pub fn add_chat(&mut self, messages: &str, tools: Option<&str>) {
         let mut text = Text::default();
-        let mut features = Self::default();
-        features.add(Feature::Request, 1.0);
-        walk::messages(messages, &mut text, &mut features);
+        self.add(Feature::Request, 1.0);
+        walk::messages(messages, &mut text, self);
         if let Some(tools) = tools {
-            walk::tools(tools, &mut text, &mut features);
+            walk::tools(tools, &mut text, self);
         }
-        text.count_into(&mut features);
-        features
+        text.count_into(self);
     }
 
     /// Counts the raw JSON of `prompt`, `input`, `query` or `documents`: a string, an array of strings, token ids in
     /// one or more arrays (each counts as exactly one token), or objects with texts and pictures.
-    pub fn of_input(json: &str) -> Self {
+    pub fn add_input(&mut self, json: &str) {
         let mut text = Text::default();
-        let mut features = Self::default();
-        walk::input(json, &mut text, &mut features);
-        text.count_into(&mut features);
-        features
+        walk::input(json, &mut text, self);
+        text.count_into(self);
     }
 
     /// The count of one feature.
     pub fn get(&self, feature: Feature) -> f64 {
-        self.0[feature as usize]
+        self.counts[feature as usize]
     }
 
     /// All counts, in the order of [`Feature`].
     pub fn counts(&self) -> &[f64; Feature::COUNT] {
-        &self.0
+        &self.counts
     }
 
-    /// The same request `times` over: a reranker reads its query once for every document.
-    #[must_use]
-    pub fn times(mut self, times: u64) -> Self {
-        self.0.iter_mut().for_each(|count| *count *= times as f64);
-        self
+    /// The same for arithmetic, without most of those that are 0.
+    pub(super) fn sparse(&self) -> Sparse<'_, { Feature::COUNT }> {
+        Sparse::some(&self.counts, self.some)
     }
 
     /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|count| *count == 0.0)
+        self.counts.iter().all(|count| *count == 0.0)
+    }
+
+    /// Adds each of `counts` to the feature at the same place.
+    // A loop that stays one: made into twenty steps, its code has to come from memory with each request.
+    #[inline(never)]
+    pub(super) fn add_all(&mut self, features: &[Feature], counts: &[u32]) {
+        features.iter().zip(counts).for_each(|(feature, count)| self.add(*feature, f64::from(*count)));
     }
 
     pub(super) fn add(&mut self, feature: Feature, count: f64) {
-        self.0[feature as usize] += count;
-    }
-}
-
-impl AddAssign for Features {
-    fn add_assign(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(count, more)| *count += more);
-    }
-}
-
-impl std::ops::Add for Features {
-    type Output = Self;
-
-    fn add(mut self, other: Self) -> Self {
-        self += other;
-        self
+        self.counts[feature as usize] += count;
+        self.some |= u64::from(count != 0.0) << feature as u32;
     }
 }

@@ -96,9 +96,14 @@ pub(super) struct Sparse<'a, const N: usize> {
 
 impl<'a, const N: usize> Sparse<'a, N> {
     pub(super) fn of(vector: &'a [f64; N]) -> Self {
-        const { assert!(N < 64) };
         let bits = vector.iter().enumerate().map(|(index, number)| u64::from(*number != 0.0) << index);
-        Self { vector, some: bits.fold(0, |some, bit| some | bit) }
+        Self::some(vector, bits.fold(0, |some, bit| some | bit))
+    }
+
+    /// The same of a vector that is zero wherever `some` has no bit.
+    pub(super) fn some(vector: &'a [f64; N], some: u64) -> Self {
+        const { assert!(N < 64) };
+        Self { vector, some }
     }
 
     /// The numbers that are not zero with their places, which rise.

@@ -171,9 +171,7 @@ impl Text {
     /// Adds up what was counted.
     pub(super) fn count_into(&mut self, features: &mut Features) {
         self.classes.count_into(features);
-        for (feature, count) in KINDS.into_iter().zip(self.kinds) {
-            features.add(feature, f64::from(count));
-        }
+        features.add_all(&KINDS, &self.kinds);
         features.add(Feature::Han, -f64::from(self.han_joined));
         features.add(Feature::HanRun, f64::from(self.han_runs));
         features.add(Feature::HanJoined, f64::from(self.han_joined));

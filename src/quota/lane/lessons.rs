@@ -62,7 +62,9 @@ impl State {
         let is_predicted = metric.is_some_and(|metric| self.is_full(metric, now));
         let is_explained = metric.is_some_and(|metric| self.judge(now, admitted.id, metric));
         self.settle(now, admitted.id, Spent::Exactly(Amounts::default()));
-        self.queue.settle(&admitted.flow, -admitted.cost);
+        if let Some((flow, weight)) = &admitted.share {
+            self.queue.settle(flow, -weight);
+        }
         let learned = self.learn(now, admitted, metric, is_explained);
         self.rest(now, metric, retry_after);
         let accounting = self.hypotheses.as_ref().map(|_| self.meter.settings().accounting);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::state::cost;
 use super::{Entered, Lane, Refused, State};
 use crate::quota::ask::{Ask, Spent};
 use crate::quota::fair::{Flow, Place};
@@ -54,9 +53,10 @@ impl Lane {
             state.pace.seen(now.at, &flow.name);
         }
         let is_promised = state.promises.redeem(now.at, &flow.name, ask);
-        let blocked = match state.take_at_once(now, ask, flow, is_promised) {
+        let share = (flow, state.weight(ask));
+        let blocked = match state.take_at_once(now, ask, share, is_promised) {
             Ok(taken) => {
-                let admitted = state.let_in(id, ask, flow, taken);
+                let admitted = state.let_in(id, ask, share, taken);
                 drop(state);
                 return Ok(Entered::Now(Grant::new(self, admitted, None)));
             }
@@ -71,8 +71,8 @@ impl Lane {
         let (grant, receiver) = oneshot::channel();
         let waiter = Waiter { id, ask: *ask, flow: flow.clone(), is_promised, blocked, passed: 0, grant };
         let place = match is_promised {
-            true => state.queue.push_first(flow, cost(ask), waiter),
-            false => state.queue.push(flow, cost(ask), waiter),
+            true => state.queue.push_first(flow, share.1, waiter),
+            false => state.queue.push(flow, share.1, waiter),
         };
         self.serve(&mut state, now);
         drop(state);
@@ -115,7 +115,8 @@ impl Lane {
         let kept = if is_promised { Amounts::default() } else { state.promises.due(now.at).0 };
         let taken = state.take(now, &ask, kept, is_promised)?;
         if let Some(waiter) = state.queue.serve(place) {
-            let admitted = state.let_in(waiter.id, &ask, &waiter.flow, taken);
+            let share = (&waiter.flow, state.weight(&ask));
+            let admitted = state.let_in(waiter.id, &ask, share, taken);
             let grant = Grant::new(self.clone(), admitted, waiter.blocked);
             if let Err(mut refused) = waiter.grant.send(grant) {
                 // The caller left in this very moment.

@@ -148,7 +148,7 @@ impl State {
         &mut self,
         now: Now,
         ask: &Ask,
-        flow: &Flow,
+        (flow, weight): (&Flow, f64),
         is_promised: bool,
     ) -> Result<Taken, Option<Metric>> {
         let kept = if is_promised { Amounts::default() } else { self.promises.due(now.at).0 };
@@ -157,13 +157,13 @@ impl State {
         }
         let taken = self.take(now, ask, kept, is_promised).map_err(|blocked| blocked.map(|blocked| blocked.metric))?;
         if !self.is_own {
-            self.queue.passed(flow, cost(ask));
+            self.queue.passed(flow, weight);
         }
         Ok(taken)
     }
 
     /// The request `id` has taken what it needs, and is under way.
-    pub(super) fn let_in(&mut self, id: u64, ask: &Ask, flow: &Flow, taken: Taken) -> Admitted {
+    pub(super) fn let_in(&mut self, id: u64, ask: &Ask, (flow, weight): (&Flow, f64), taken: Taken) -> Admitted {
         let levels = if self.is_own { [0; 7] } else { self.meter.levels(taken.at) };
         let is_trial = !self.is_own && self.beliefs.is_tried(&levels);
         if is_trial {
@@ -173,8 +173,13 @@ impl State {
         if let Some(hypotheses) = &mut self.hypotheses {
             hypotheses.took(id, taken.at, ask);
         }
-        let (flow, cost, is_recorded) = (flow.clone(), cost(ask), self.is_recorded());
-        Admitted { id, taken, flow, cost, levels, is_recorded, is_trial }
+        let share = (!self.is_own).then(|| (flow.clone(), weight));
+        Admitted { id, taken, share, levels, is_recorded: self.is_recorded(), is_trial }
+    }
+
+    /// What a request weighs between keys. In a key's own lane all are alike: there is nobody to be fair to.
+    pub(super) fn weight(&self, ask: &Ask) -> f64 {
+        if self.is_own { 1.0 } else { weight_of(ask.amounts()) }
     }
 
     /// Gives up a place in line; whether it was still there.
@@ -195,14 +200,12 @@ impl State {
     /// The end of a request that was not refused; which beliefs changed by it.
     pub(super) fn end(&mut self, admitted: &Admitted, spent: Spent, now: Now) -> Vec<Metric> {
         self.settle(now, admitted.id, spent);
-        if self.is_own {
-            return Vec::new();
-        }
+        let Some((flow, weight)) = &admitted.share else { return Vec::new() };
         if spent == Spent::Nothing {
-            self.queue.settle(&admitted.flow, -admitted.cost);
+            self.queue.settle(flow, -weight);
         }
         if let Spent::Exactly(amounts) = spent {
-            self.queue.settle(&admitted.flow, cost_of(amounts) - admitted.cost);
+            self.queue.settle(flow, weight_of(amounts) - weight);
             self.beliefs.passed_all(&admitted.levels, admitted.taken.at.at);
         }
         self.review(now)
@@ -230,10 +233,6 @@ impl State {
 }
 
 /// What a request weighs between keys: its tokens, else its pictures, else itself.
-pub(super) fn cost(ask: &Ask) -> f64 {
-    cost_of(ask.amounts())
-}
-
-pub(super) fn cost_of(amounts: Amounts) -> f64 {
+fn weight_of(amounts: Amounts) -> f64 {
     if amounts.tokens > 0 { amounts.tokens as f64 } else { amounts.images.max(1) as f64 }
 }

@@ -158,6 +158,7 @@ impl Meter {
     }
 
     /// What is left of `metric`; `None` where it is not limited.
+    #[inline(never)]
     pub(super) fn left(&self, metric: Metric, now: Now) -> Option<Left> {
         let gauge = self.gauge(metric)?;
         let limit = gauge.limit?;
@@ -247,7 +248,7 @@ impl Meter {
         let held = self.in_the_end(ask);
         let pace = if held.mean > 0.0 { pace(ask) } else { 0.0 };
         let charged = self.at_once(ask);
-        let spare = charged.tokens.saturating_sub(ask.amounts().tokens);
+        let spare = if charged.tokens > 0 { charged.tokens.saturating_sub(ask.amounts().tokens) } else { 0 };
         Taken { at: now, charged, held, duration: ask.duration, pace, spare }
     }
 

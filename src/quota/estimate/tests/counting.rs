@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Feature, Features};
+use super::super::{Calibration, Feature, Features};
 
 /// The counts of one user message with `text`, without those of the message itself.
 fn of_text(text: &str) -> Vec<(Feature, f64)> {
@@ -121,7 +121,20 @@ fn inputs_are_texts_or_token_ids() {
     assert_eq!(of("[101, 2054, 2003, 102]"), (0.0, 0.0, 4.0));
     assert_eq!(of("[[1, 2, 3], [4]]"), (2.0, 0.0, 4.0));
     assert_eq!(of(r#"[{"text":"a document"}]"#), (1.0, 2.0, 0.0));
-    assert_eq!(Features::of_input(r#""a b""#).times(3).get(Feature::Word), 6.0);
+}
+
+#[test]
+fn what_is_added_counts_as_it_does_alone() {
+    let (messages, tools) = (r#"[{"role":"user","content":"搜索 2 of Them\n"}]"#, r#"[{"type":"function"}]"#);
+    let (chat, input) = (Features::of_chat(messages, Some(tools)), Features::of_input(r#"["17 天气", "Two"]"#));
+    let mut both = chat;
+    both.add_input(r#"["17 天气", "Two"]"#);
+    let sums = chat.counts().iter().zip(input.counts()).map(|(chat, input)| chat + input);
+    assert!(both.counts().iter().copied().eq(sums), "{both:?}");
+    let guess = Calibration::default().predict(&both);
+    let mut anew = Features::of_input(r#"["17 天气", "Two"]"#);
+    anew.add_chat(messages, Some(tools));
+    assert_eq!(Calibration::default().predict(&anew), guess);
 }
 
 #[test]
@@ -146,9 +159,13 @@ proptest! {
     #[test]
     fn features_add_up(one in text(), other in text()) {
         let message = |text: &str| format!(r#"{{"role":"user","content":{}}}"#, serde_json::to_string(text).unwrap());
-        let chat = |messages: &[String]| Features::of_chat(&format!("[{}]", messages.join(",")), None);
-        let together = chat(&[message(&one), message(&other)]) + chat(&[]);
-        prop_assert_eq!(together, chat(&[message(&one)]) + chat(&[message(&other)]));
+        let chats = |chats: [String; 2]| {
+            let mut features = Features::default();
+            chats.iter().for_each(|messages| features.add_chat(&format!("[{messages}]"), None));
+            features
+        };
+        let (one, other) = (message(&one), message(&other));
+        prop_assert_eq!(chats([format!("{one},{other}"), String::new()]), chats([one, other]));
     }
 
     /// However a text is written in JSON, it is the same text.
