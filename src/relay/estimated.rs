@@ -54,7 +54,8 @@ impl Estimated {
         Some(self.prompt.plus(Guess::exactly(so_far)).plus(rest))
     }
 
-    /// Learns from an answer that came whole, after `first` and `total` of running time.
+    /// Learns from an answer that came whole, after `first` and `total` of running time. How far the estimates were off is
+    /// looked at where that teaches about prompts: with each answer of a model at first, with one of many later.
     pub(super) fn learn(
         &self,
         model: &str,
@@ -79,6 +80,9 @@ impl Estimated {
             first_token: first,
             total: output.map(|_| total),
         });
+        if self.features.is_none() {
+            return Errors::default();
+        }
         let prompt = Some(input).filter(|input| *input > 0).map(|input| self.prompt.mean / input as f64 - 1.0);
         let output = output.map(|output| self.output.mean / output as f64 - 1.0);
         Errors { prompt, output }
